@@ -1,0 +1,266 @@
+"""Step 3: train the network.
+
+    python step_3_train.py [--epochs N] [--resume]
+
+Reads data/, writes checkpoint.pth, a state_dict of Net, and training.png, loss and accuracy by
+epoch. @RESULT@
+An interrupted run goes on with --resume from the last finished epoch, which training.pth keeps
+until the run is complete, and ends at the same weights as an uninterrupted one.
+"""
+
+import argparse
+import io
+import pickle
+import time
+from functools import partial
+from pathlib import Path
+
+import torch
+import torch.nn as nn
+import torch.optim as optim
+from torch.utils.data import DataLoader, Subset
+from tqdm import tqdm
+
+from step_2_dataset import (
+    LETTERS,
+    DataError,
+    get_train_test_loaders,
+    run,
+    write_figure,
+    write_file,
+)
+
+CHECKPOINT = "checkpoint.pth"
+UNFINISHED = "training.pth"  # all that --resume needs
+PICTURE = "training.png"
+
+EPOCHS = 8
+BATCH_SIZE = 128  # larger ones do not make an epoch faster on a CPU
+LEARNING_RATE = 0.2  # the peak of the one-cycle schedule
+MOMENTUM = 0.9
+WEIGHT_DECAY = 5e-4
+LABEL_SMOOTHING = 0.1
+PRINT_EVERY = 100  # batches
+MAX_EPOCHS = 10_000  # seeds apart, so that two runs' epochs do not share any
+
+
+class Net(nn.Module):
+    """Three convolutional and three fully connected layers.
+
+    Takes float32 (N, 1, 28, 28), normalised images, and gives float32 (N, 24), logits in the
+    order of LETTERS. Pooling comes before normalisation and activation, which then have a quarter
+    of the values to work on.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 16, 3, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(16)
+        self.conv2 = nn.Conv2d(16, 32, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(32)
+        self.conv3 = nn.Conv2d(32, 64, 3, padding=1, bias=False)
+        self.norm3 = nn.BatchNorm2d(64)
+        self.pool = nn.MaxPool2d(2)
+        self.fc1 = nn.Linear(64 * 3 * 3, 128)
+        self.fc2 = nn.Linear(128, 64)
+        self.fc3 = nn.Linear(64, len(LETTERS))
+
+    def forward(self, x):
+        x = self.norm1(self.pool(self.conv1(x))).relu()  # (N, 16, 14, 14)
+        x = self.norm2(self.pool(self.conv2(x))).relu()  # (N, 32, 7, 7)
+        x = self.norm3(self.pool(self.conv3(x))).relu()  # (N, 64, 3, 3)
+        x = self.fc1(x.flatten(1)).relu()
+        x = self.fc2(x).relu()
+        return self.fc3(x)
+
+
+def train(net, criterion, optimizer, trainloader, epoch, scheduler=None):
+    """Train `net` for one epoch and print the tutorial's `[epoch, i] loss`, averaged so far.
+
+    `trainloader` gives batches as get_train_test_loaders does; `scheduler`, if any, is stepped
+    after each. Returns the epoch's mean loss and the share of images read rightly while training.
+    """
+    net.train()
+    device = next(net.parameters()).device
+    loss_sum, right, seen = 0.0, 0, 0
+    for i, batch in enumerate(tqdm(trainloader, f"epoch {epoch}", leave=False, disable=None)):
+        inputs = batch["image"].to(device)
+        labels = batch["label"][:, 0].long().to(device)
+        optimizer.zero_grad()
+        outputs = net(inputs)
+        loss = criterion(outputs, labels)
+        loss.backward()
+        optimizer.step()
+        if scheduler:
+            scheduler.step()
+        loss_sum += loss.item() * len(labels)
+        right += (outputs.argmax(1) == labels).sum().item()
+        seen += len(labels)
+        if i % PRINT_EVERY == 0:
+            tqdm.write(f"[{epoch}, {i:5d}] loss: {loss_sum / seen:.6f}")
+    return loss_sum / seen, right / seen
+
+
+def pick_device(accel=True):
+    """The accelerator (CUDA, Apple's MPS, ...) if there is one and `accel` is true, or the CPU."""
+    if accel and torch.accelerator.is_available():
+        return torch.accelerator.current_accelerator()
+    return torch.device("cpu")
+
+
+def first_batch(loader):
+    """A DataLoader of no more than the first batch of `loader`'s data set."""
+    size = min(loader.batch_size, len(loader.dataset))
+    return DataLoader(Subset(loader.dataset, range(size)), size)
+
+
+def to_bytes(state):
+    """What torch.save writes of `state`."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue()
+
+
+def load_state(path):
+    """What torch.save wrote to `path`, tensors on the CPU.
+
+    Raises FileNotFoundError, or DataError if it is not such a file.
+    """
+    if not Path(path).exists():
+        raise FileNotFoundError(f"{path}: no such file; python step_3_train.py makes it")
+    try:
+        return torch.load(io.BytesIO(Path(path).read_bytes()), "cpu", weights_only=True)
+    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, OSError):
+        raise DataError(
+            f"{path}: damaged, or not written by step_3_train.py; remove it and train again"
+        ) from None
+
+
+def fit(net, trainloader, epochs, lr, seed=1, unfinished=None, resume=False):
+    """Train `net` for `epochs` and return its history, a (loss, accuracy) for each epoch.
+
+    Every finished epoch is kept in the file `unfinished`, if given; with `resume`, training goes
+    on where that file's run was. Each epoch seeds shuffling and augmentation anew, from `seed`
+    and its number, so that a resumed run ends where an uninterrupted one does.
+    """
+    criterion = nn.CrossEntropyLoss(label_smoothing=LABEL_SMOOTHING)
+    optimizer = optim.SGD(net.parameters(), lr, MOMENTUM, weight_decay=WEIGHT_DECAY, nesterov=True)
+    scheduler = optim.lr_scheduler.OneCycleLR(
+        optimizer, lr, epochs=epochs, steps_per_epoch=len(trainloader)
+    )
+    parts = {"net": net, "optimizer": optimizer, "scheduler": scheduler}
+    settings = {"epochs": epochs, "batch size": trainloader.batch_size, "lr": lr, "seed": seed}
+    settings["number of images"] = len(trainloader.dataset)
+    history = load_progress(unfinished, parts, settings) if resume else []
+    for epoch in range(len(history), epochs):
+        torch.manual_seed(seed * MAX_EPOCHS + epoch)
+        start = time.perf_counter()
+        history.append(train(net, criterion, optimizer, trainloader, epoch, scheduler))
+        print(epoch_line(epoch, epochs, *history[-1], time.perf_counter() - start), flush=True)
+        if unfinished:
+            save_progress(unfinished, parts, history, settings)
+    return history
+
+
+def epoch_line(epoch, epochs, loss, accuracy, seconds):
+    return (
+        f"epoch {epoch + 1:{len(str(epochs))}d}/{epochs}  loss {loss:.4f}  "
+        f"accuracy {accuracy:.4f}  {seconds:.1f} s"
+    )
+
+
+def save_progress(path, parts, history, settings):
+    """Write all that `load_progress` needs; `parts` are named objects that have a state_dict."""
+    states = {name: part.state_dict() for name, part in parts.items()}
+    write_file(path, to_bytes({"parts": states, "history": history, "settings": settings}))
+
+
+def load_progress(path, parts, settings):
+    """Bring `parts` to where the run that wrote `path` was, and return its history.
+
+    Raises FileNotFoundError if there is nothing to resume, DataError if that run had other
+    `settings`.
+    """
+    if not Path(path).exists():
+        raise FileNotFoundError(f"{path}: no unfinished run to resume; train without --resume")
+    state = load_state(path)
+    for name, value in settings.items():
+        if (then := state["settings"][name]) != value:
+            raise DataError(
+                f"{path}: the unfinished run had {name} {then}, not {value}; give the same flags "
+                "and data, or train without --resume"
+            )
+    for name, part in parts.items():
+        part.load_state_dict(state["parts"][name])
+    return state["history"]
+
+
+def save_curves(path, history):
+    """Write a picture of loss and accuracy by epoch. `history` is a list of (loss, accuracy)."""
+    from matplotlib.figure import Figure  # slow to import, and step 4 imports this file
+
+    losses, accuracies = zip(*history, strict=True)
+    epochs = range(1, len(history) + 1)
+    figure = Figure(figsize=(9, 3.5), layout="constrained")
+    curves = (("loss", losses, "tab:red"), ("accuracy", accuracies, "tab:blue"))
+    for number, (name, values, color) in enumerate(curves, start=1):
+        axes = figure.add_subplot(1, 2, number, xlabel="epoch", title=f"Training {name} ")
+        axes.plot(epochs, values, color=color, marker="o")
+        axes.set_title(f"{values[-1]:.4f}", loc="right", color=color)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.3)
+    write_figure(path, figure)
+
+
+def number(kind, low, high):
+    """An argparse type: an int or float (`kind`) from `low` to `high`."""
+
+    def parse(text):
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not low <= value <= high:
+            name = "a whole number" if kind is int else "a number"
+            raise argparse.ArgumentTypeError(f"{text!r} is not {name} from {low} to {high}")
+        return value
+
+    return parse
+
+
+def parse_args(argv=None):
+    parser = argparse.ArgumentParser(
+        description="Train the network on data/ and write checkpoint.pth.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    whole = partial(number, int)
+    add("--epochs", type=whole(1, MAX_EPOCHS), default=EPOCHS, help="passes over the training set")
+    add("--batch-size", type=whole(1, 100_000), default=BATCH_SIZE, help="images a step")
+    add("--lr", type=number(float, 1e-9, 100), default=LEARNING_RATE, help="peak learning rate")
+    add("--seed", type=whole(0, 2**31), default=1, help="same seed, same machine: same checkpoint")
+    add("--no-accel", action="store_true", help="train on the CPU whatever there is")
+    add("--dry-run", action="store_true", help="train on one batch, write nothing")
+    add("--resume", action="store_true", help="go on with an interrupted run")
+    return parser.parse_args(argv)
+
+
+def main(argv=None):
+    args = parse_args(argv)
+    trainloader, _ = get_train_test_loaders(args.batch_size)
+    torch.manual_seed(args.seed)
+    device = pick_device(not args.no_accel)
+    net = Net().to(device, memory_format=torch.channels_last)  # the layout faster on a CPU
+    if args.dry_run:
+        fit(net, first_batch(trainloader), 1, args.lr, args.seed)
+        return
+    history = fit(net, trainloader, args.epochs, args.lr, args.seed, UNFINISHED, args.resume)
+    net.to("cpu", memory_format=torch.contiguous_format)
+    write_file(CHECKPOINT, to_bytes(net.state_dict()))
+    save_curves(PICTURE, history)
+    Path(UNFINISHED).unlink()
+    print(f"{CHECKPOINT}: the trained network; {PICTURE}: how it learned")
+
+
+if __name__ == "__main__":
+    run(main)

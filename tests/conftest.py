@@ -1,0 +1,75 @@
+"""What the tests share: small csv files, a folder to work in, the scripts run as a user would."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parent.parent
+HEADER = "label," + ",".join(f"pixel{i}" for i in range(1, 785))
+FILE_LABELS = [label for label in range(25) if label != 9]  # as the csv files number letters
+
+
+def draw_letters(count, seed=0):
+    """Images uint8 (count, 784) and file labels (count,): a bright spot whose place is the letter,
+    easy enough for a few steps of training."""
+    rng = np.random.default_rng(seed)
+    classes = np.arange(count) % 24
+    images = rng.integers(0, 60, (count, 28, 28), dtype=np.uint8)
+    for image, number in zip(images, classes, strict=True):
+        row, column = divmod(int(number), 5)
+        image[3 + row * 5 : 6 + row * 5, 3 + column * 5 : 6 + column * 5] = 255
+    return images.reshape(count, 784), np.array(FILE_LABELS)[classes]
+
+
+def write_csv(path, images, labels, newline="\r\n"):
+    rows = [
+        ",".join(map(str, [label, *image])) for image, label in zip(images, labels, strict=True)
+    ]
+    Path(path).write_bytes((newline.join([HEADER, *rows]) + newline).encode())
+
+
+@pytest.fixture
+def workdir(tmp_path, monkeypatch):
+    """An empty current folder, with no data set named by the environment."""
+    monkeypatch.delenv("SIGN_MNIST_DIR", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def data(workdir):
+    """The current folder, with a small training and test set in data/."""
+    (workdir / "data").mkdir()
+    write_csv(workdir / "data/sign_mnist_train.csv", *draw_letters(480))
+    write_csv(workdir / "data/sign_mnist_test.csv", *draw_letters(96, seed=1))
+    return workdir
+
+
+@pytest.fixture(scope="session")
+def sign_mnist():
+    """The folder that has the real data set."""
+    for folder in (os.environ.get("SIGN_MNIST_DIR"), ROOT / "data"):
+        if folder and Path(folder, "sign_mnist_train.csv").exists():
+            return Path(folder)
+    pytest.skip("Sign Language MNIST is neither in SIGN_MNIST_DIR nor in data/")
+
+
+def shell(script, *arguments, env=None):
+    """Run a script in the current folder as a user's shell would; its output is text."""
+    command = [sys.executable, "-W", "error", str(ROOT / script), *map(str, arguments)]
+    environment = {**os.environ, "MPLBACKEND": "Agg", **(env or {})}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def assert_one_line(process, status, *parts):
+    """`process` failed as users are promised: one line on stderr, that status, no traceback."""
+    assert process.returncode == status, process.stderr
+    assert "Traceback" not in process.stderr
+    if status == 1:
+        assert process.stderr.count("\n") == 1, process.stderr
+    for part in parts:
+        assert part in process.stderr

@@ -1,0 +1,169 @@
+import numpy as np
+import pytest
+import torch
+from conftest import assert_one_line, shell
+from torch import nn, optim
+
+import step_3_train as step_3
+from step_2_dataset import DataError, get_train_test_loaders
+from step_3_train import Net, fit, train
+
+
+def states_equal(first, second):
+    return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
+
+
+def trained(epochs=2, seed=1, **options):
+    torch.manual_seed(seed)
+    net = Net()
+    history = fit(net, get_train_test_loaders(48)[0], epochs, 0.05, seed, **options)
+    return net.state_dict(), history
+
+
+def test_net_is_three_convolutions_and_three_fully_connected_layers():
+    layers = list(Net().modules())
+    assert sum(isinstance(layer, nn.Conv2d) for layer in layers) == 3
+    assert sum(isinstance(layer, nn.Linear) for layer in layers) == 3
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_net_gives_24_logits_for_any_batch(count):
+    logits = Net().eval()(torch.randn(count, 1, 28, 28))
+    assert logits.shape == (count, 24)
+    assert logits.dtype == torch.float32
+
+
+def test_net_reads_an_image_alone_as_in_a_batch():
+    net, images = Net().eval(), torch.randn(5, 1, 28, 28)
+    torch.testing.assert_close(net(images)[3:4], net(images[3:4]), atol=1e-5, rtol=1e-5)
+
+
+def test_train_as_the_tutorial_calls_it(data, capsys):
+    """The tutorial's five arguments: the loss falls, and is printed as there."""
+    torch.manual_seed(0)
+    net = Net().float()
+    optimizer = optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
+    loader, _ = get_train_test_loaders()
+    losses = [train(net, nn.CrossEntropyLoss(), optimizer, loader, epoch)[0] for epoch in range(6)]
+    assert losses[-1] < 0.7 * losses[0]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("[0,     0] loss: 3.")
+    assert lines[-1].startswith("[5,     0] loss: ")
+
+
+def test_train_learns_small_data(data):
+    """Easy images, as they are, are read almost without mistakes after a few seconds."""
+    loader, _ = get_train_test_loaders(16, augment=False)
+    history = fit(Net(), loader, 8, 0.1)
+    assert len(history) == 8
+    assert history[-1][1] > 0.95
+    assert history[-1][0] < history[0][0] / 2
+
+
+def test_a_last_batch_of_one_image_is_trained_on(data):
+    loader, _ = get_train_test_loaders(479)
+    history = fit(Net(), loader, 1, 0.01)
+    assert np.isfinite(history[0]).all()
+
+
+def test_same_seed_same_weights_other_seed_others(data):
+    first, second, other = trained(seed=3)[0], trained(seed=3)[0], trained(seed=4)[0]
+    assert states_equal(first, second)
+    assert not states_equal(first, other)
+
+
+def test_resumed_run_ends_where_an_uninterrupted_one_does(data, monkeypatch):
+    straight, straight_history = trained(epochs=3)
+    calls = []
+
+    def interrupted(*arguments):
+        calls.append(arguments)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return train(*arguments)
+
+    monkeypatch.setattr(step_3, "train", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        trained(epochs=3, unfinished="unfinished.pth")
+    monkeypatch.setattr(step_3, "train", train)
+    torch.manual_seed(99)  # whatever happened in between
+    net = Net()
+    loader = get_train_test_loaders(48)[0]
+    history = fit(net, loader, 3, 0.05, 1, "unfinished.pth", resume=True)
+    assert states_equal(net.state_dict(), straight)
+    assert [tuple(pair) for pair in history] == straight_history
+
+
+def test_resume_refuses_another_run(data):
+    trained(epochs=1, unfinished="unfinished.pth")
+    for change, name in (({"epochs": 2}, "epochs 1, not 2"), ({"seed": 2}, "seed 1, not 2")):
+        with pytest.raises(DataError, match=name):
+            trained(**{"epochs": 1} | change, unfinished="unfinished.pth", resume=True)
+
+
+def test_device_is_the_cpu_when_asked(monkeypatch):
+    assert step_3.pick_device(accel=False) == torch.device("cpu")
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("mps"))
+    assert step_3.pick_device() == torch.device("mps")
+
+
+def test_curves_are_drawn(workdir):
+    step_3.save_curves("curves.png", [(3.0, 0.1), (1.0, 0.8)])
+    assert (workdir / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+# ---------------------------------------------------------------- the script
+
+
+def test_script_writes_a_checkpoint_that_loads(data):
+    process = shell("step_3_train.py", "--epochs", 2, "--batch-size", 64, "--no-accel")
+    assert process.returncode == 0, process.stderr
+    assert process.stderr == ""
+    assert "[1,     0] loss: " in process.stdout
+    assert "epoch 2/2  loss " in process.stdout
+    state = torch.load("checkpoint.pth", weights_only=True)
+    Net().load_state_dict(state)
+    assert all(value.is_contiguous() for value in state.values())
+    assert (data / "training.png").exists()
+    assert not (data / "training.pth").exists()
+
+
+def test_dry_run_writes_nothing(data):
+    before = set(data.rglob("*"))
+    process = shell("step_3_train.py", "--dry-run")
+    assert process.returncode == 0, process.stderr
+    assert "epoch 1/1" in process.stdout
+    assert set(data.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--epochs", "0"],
+        ["--epochs", "two"],
+        ["--lr", "-1"],
+        ["--lr", "nan"],
+        ["--lr", "inf"],
+        ["--batch-size", "0.5"],
+        ["--seed", "-1"],
+        ["--speed"],
+        ["extra"],
+    ],
+)
+def test_bad_flags_are_usage_errors(flags, capsys):
+    with pytest.raises(SystemExit) as caught:
+        step_3.main(flags)
+    assert caught.value.code == 2
+    assert flags[0] in capsys.readouterr().err
+
+
+def test_script_explains_failures_in_one_line(data):
+    assert_one_line(shell("step_3_train.py", "--resume"), 1, "training.pth: no unfinished run")
+    (data / "training.pth").write_bytes(b"PK broken")
+    assert_one_line(shell("step_3_train.py", "--resume"), 1, "training.pth: damaged")
+    (data / "data/sign_mnist_test.csv").unlink()
+    assert_one_line(
+        shell("step_3_train.py"), 1, "sign_mnist_test.csv: no such file", "python step_2_dataset.py"
+    )
+    assert not (data / "checkpoint.pth").exists()
