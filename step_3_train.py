@@ -64,6 +64,7 @@ class Net(nn.Module):
         self.fc1 = nn.Linear(64 * 3 * 3, 128)
         self.fc2 = nn.Linear(128, 64)
         self.fc3 = nn.Linear(64, len(LETTERS))
+        self.to(memory_format=torch.channels_last)  # convolutions on a CPU take half the time
 
     def forward(self, x):
         x = self.norm1(self.pool(self.conv1(x))).relu()  # (N, 16, 14, 14)
@@ -249,14 +250,12 @@ def main(argv=None):
     args = parse_args(argv)
     trainloader, _ = get_train_test_loaders(args.batch_size)
     torch.manual_seed(args.seed)
-    device = pick_device(not args.no_accel)
-    net = Net().to(device, memory_format=torch.channels_last)  # the layout faster on a CPU
+    net = Net().to(pick_device(not args.no_accel))
     if args.dry_run:
         fit(net, first_batch(trainloader), 1, args.lr, args.seed)
         return
     history = fit(net, trainloader, args.epochs, args.lr, args.seed, UNFINISHED, args.resume)
-    net.to("cpu", memory_format=torch.contiguous_format)
-    write_file(CHECKPOINT, to_bytes(net.state_dict()))
+    write_file(CHECKPOINT, to_bytes(net.cpu().state_dict()))
     save_curves(PICTURE, history)
     Path(UNFINISHED).unlink()
     print(f"{CHECKPOINT}: the trained network; {PICTURE}: how it learned")
