@@ -39,9 +39,14 @@ STD = 0.229
 HEADER = ",".join(["label", *(f"pixel{i}" for i in range(1, PIXELS + 1))])
 
 DATA = Path("data")
-TRAIN_CSV = "sign_mnist_train.csv"
-TEST_CSV = "sign_mnist_test.csv"
-# sha256 of the rows as bytes (label, 784 pixels), whatever the line ends and the compression.
+# Training and test file of each data set, plain or .gz. The second set comes with the project.
+SIGN_MNIST, RENDERED = "Sign Language MNIST", "rendered hands"
+SETS = {
+    SIGN_MNIST: ("sign_mnist_train.csv", "sign_mnist_test.csv"),
+    RENDERED: ("rendered_train.csv", "rendered_test.csv"),
+}
+TRAIN_CSV, TEST_CSV = SETS[SIGN_MNIST]
+# Rows, and the sha256 of the rows as bytes (label, 784 pixels), so whatever the line ends.
 PUBLISHED = {
     TRAIN_CSV: (27455, "afb294e7892aa4f1c429db984fbffffbb5b4404b9712f5236b781a84827d4d36"),
     TEST_CSV: (7172, "1d303308083b6cdd36f3891ee06f898678d2b56177f6221c53ffe70a6e8500df"),
@@ -73,6 +78,10 @@ MAX_BRIGHTNESS = 0.2  # of the range from black to white
 
 class DataError(ValueError):
     """Something given to a script is not as it must be; the text is one line for its user."""
+
+
+class DownloadError(DataError):
+    """The data set could not be downloaded."""
 
 
 def run(main):
@@ -111,7 +120,7 @@ def write_figure(path, figure):
 
 
 class SignLanguageMNIST(Dataset):
-    """Sign Language MNIST, or any csv file of its format, held in memory.
+    """Sign Language MNIST, or any csv file of its format (`path`, or a list of them), in memory.
 
     An item is `{"image": float32 (1, 28, 28), "label": float32 (1,)}`: the image normalised by
     `mean` and `std`, the label 0..23 as in LETTERS. With `augment`, every access gives another
@@ -145,8 +154,10 @@ class SignLanguageMNIST(Dataset):
         return to_class[rows[:, 0]], rows[:, 1:]
 
     def __init__(self, path="data/sign_mnist_train.csv", mean=(MEAN,), std=(STD,), augment=False):
-        labels, samples = SignLanguageMNIST.read_label_samples_from_csv(path)
-        self._samples = torch.from_numpy(samples.copy()).view(-1, 1, SIZE, SIZE)  # uint8
+        paths = [path] if isinstance(path, str | Path) else path
+        parts = [self.read_label_samples_from_csv(path) for path in paths]
+        labels, samples = map(np.concatenate, zip(*parts, strict=True))
+        self._samples = torch.from_numpy(samples).view(-1, 1, SIZE, SIZE)  # uint8
         self._labels = torch.from_numpy(labels).view(-1, 1).float()
         self._mean = torch.tensor(mean, dtype=torch.float32).view(-1, 1, 1)
         self._std = torch.tensor(std, dtype=torch.float32).view(-1, 1, 1)
@@ -229,15 +240,26 @@ def _is_whole(text):
     return text.isascii() and text.strip().isdecimal()
 
 
-def get_train_test_loaders(batch_size=32, augment=True):
-    """DataLoaders of the training set (shuffled, augmented unless told otherwise) and the test
-    set (in order, the images as they are) in data/."""
-    trainset = SignLanguageMNIST(find_csv(TRAIN_CSV), augment=augment)
-    testset = SignLanguageMNIST(find_csv(TEST_CSV))
+def get_train_test_loaders(batch_size=32, augment=True, sets=None):
+    """DataLoaders of the training images (shuffled, augmented unless told otherwise) and the test
+    images (in order, as they are) of the data sets named `sets`, by default of all in data/.
+
+    Raises FileNotFoundError if there are none, DataError if a file is not as it must be.
+    """
+    files = [SETS[name] for name in sets or available_sets()]
+    trainset = SignLanguageMNIST([find_csv(train) for train, _ in files], augment=augment)
+    testset = SignLanguageMNIST([find_csv(test) for _, test in files])
     return (
         DataLoader(trainset, batch_size=batch_size, shuffle=True),
         DataLoader(testset, batch_size=batch_size, shuffle=False),
     )
+
+
+def available_sets():
+    """The names of the data sets of which a file lies in data/; if there is none, Sign Language
+    MNIST's, so that whoever reads it says what is missing."""
+    there = [name for name, files in SETS.items() if any(find_csv(file).exists() for file in files)]
+    return there or [SIGN_MNIST]
 
 
 def find_csv(name, folder=DATA):
@@ -287,8 +309,8 @@ def _uniform(n, limit):
 
 
 def get_data(source=None):
-    """Make both csv files ready in data/: those of the folder `source` if given, else those that
-    are there, else those of the folder in SIGN_MNIST_DIR, else a download.
+    """Make Sign Language MNIST ready in data/: copied from the folder `source` if given, else the
+    files that are there, else copied from the folder in SIGN_MNIST_DIR, else downloaded.
 
     Raises DataError or OSError if that fails, and leaves data/ as it was.
     """
@@ -329,7 +351,7 @@ def download_to(folder):
             return
         except (DataError, OSError, HTTPException) as error:
             failures.append(f"{url}: {error}")
-    raise DataError(
+    raise DownloadError(
         f"no download: {'; '.join(failures)}. Get {TRAIN_CSV} and {TEST_CSV} in another way, then "
         "python step_2_dataset.py --from FOLDER"
     )
@@ -409,8 +431,8 @@ def _copy_members(members, open_member, folder):
 
 def difference_from_published(path):
     """Say what a file called as one of the data set has other than the published one, or None."""
-    count, sha256 = PUBLISHED[Path(path).name.removesuffix(".gz")]
     rows = _read_rows(path)
+    count, sha256 = PUBLISHED[Path(path).name.removesuffix(".gz")]
     if len(rows) != count:
         return f"{len(rows):,} rows instead of the published {count:,}"
     if hashlib.sha256(rows).hexdigest() != sha256:
@@ -455,15 +477,25 @@ def parse_args(argv=None):
     return parser.parse_args(argv)
 
 
+def describe_sets():
+    """A line for each csv file in data/: how many images it holds, what is odd about it."""
+    for name in available_sets():
+        for path in map(find_csv, SETS[name]):
+            labels, _ = SignLanguageMNIST.read_label_samples_from_csv(path)
+            difference = difference_from_published(path) if name == SIGN_MNIST else None
+            note = f" (note: {difference})" if difference else ""
+            print(f"{path}: {len(labels):,} images, {name}{note}")
+
+
 def main(argv=None):
     args = parse_args(argv)
-    get_data(args.source)
-    for name in PUBLISHED:
-        path = find_csv(name)
-        difference = difference_from_published(path)
-        print(
-            f"{path}: " + (f"note: {difference}" if difference else f"{PUBLISHED[name][0]:,} rows")
-        )
+    try:
+        get_data(args.source)
+    except DownloadError as error:
+        if RENDERED not in available_sets():
+            raise
+        print(f"Only the {RENDERED} that come with the project are used: {error}")
+    describe_sets()
     loader, _ = get_train_test_loaders(2)
     print(next(iter(loader)))
     save_samples("samples.png", loader.dataset)

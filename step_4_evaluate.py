@@ -22,6 +22,7 @@ from step_2_dataset import (
     SIZE,
     STD,
     DataError,
+    available_sets,
     get_train_test_loaders,
     run,
     write_figure,
@@ -120,20 +121,26 @@ def onnx_net(model):
 
 
 def report(runtime, net, loaders):
-    """Print accuracy on the training and validation sets; return `predict`'s for the latter."""
+    """Print accuracy on the training and validation images of every data set.
+
+    `loaders` are get_train_test_loaders' by the name of the data set. Returns the validation
+    images' logits and labels, as `predict` does, by the name of the data set.
+    """
     print("=" * 10, runtime, "=" * 10)
-    for name, loader in zip(("Training", "Validation"), loaders, strict=True):
-        outputs, labels = predict(net, loader)
-        right, n = int(evaluate(outputs, labels)), len(labels)
-        share = 100 * right / n
-        print(f"{name} accuracy: {share:.2f} ({right:,}/{n:,} right, {n - right:,} mistakes)")
-    return outputs, labels
+    results = {}
+    for name, pair in loaders.items():
+        for part, loader in zip(("Training", "Validation"), pair, strict=True):
+            results[name] = outputs, labels = predict(net, loader)
+            right, n = int(evaluate(outputs, labels)), len(labels)
+            counts = f"{right:,}/{n:,} right, {n - right:,} mistakes"
+            print(f"{part} accuracy: {100 * right / n:.2f} ({counts}), {name}")
+    return results
 
 
-def check_difference(outputs, others):
-    """Print the largest difference between two runtimes' logits, and raise DataError if it is
-    above MAX_DIFFERENCE (or not a number)."""
-    difference = np.abs(outputs - others).max()
+def check_difference(results, others):
+    """Print the largest difference between the logits of two runtimes' `report`, and raise
+    DataError if it is above MAX_DIFFERENCE (or not a number)."""
+    difference = max(np.abs(results[name][0] - others[name][0]).max() for name in results)
     print(f"Largest difference between the logits: {difference:.1e} (allowed: {MAX_DIFFERENCE})")
     if not difference <= MAX_DIFFERENCE:
         raise DataError(f"the exported model differs from the network; {MODEL} is left as it was")
@@ -146,9 +153,9 @@ def confusion_matrix(outputs, labels):
     return matrix
 
 
-def print_letters(matrix):
-    """Print a line for each letter, those most often misread first."""
-    print(f"{'Letter':8}{'right':>9}{'share':>9}  taken for")
+def print_letters(name, matrix):
+    """Print a line for each letter of the data set `name`, those most often misread first."""
+    print(f"{'Letter':8}{'right':>9}{'share':>9}  taken for  ({name}, validation)")
     totals = matrix.sum(axis=1)
     shares = matrix.diagonal() / np.maximum(totals, 1)
     for row in np.argsort(shares, kind="stable"):
@@ -165,11 +172,20 @@ def mistaken_for(matrix, row):
     return ", ".join(f"{LETTERS[column]} {matrix[row, column]}" for column in wrong)
 
 
-def save_confusion(path, matrix):
-    """Write a picture of a confusion matrix: shares of a letter as shades, counts as text."""
+def save_confusion(path, matrices):
+    """Write a picture of confusion matrices, given by the name of their data set."""
+    figure = Figure(figsize=(8 * len(matrices), 8.3), layout="constrained")
+    for number, (name, matrix) in enumerate(matrices.items(), start=1):
+        mistakes = matrix.sum() - np.trace(matrix)
+        axes = figure.add_subplot(1, len(matrices), number, xlabel="read as", ylabel="signed")
+        axes.set_title(f"{name}: {mistakes:,} mistakes in {matrix.sum():,} validation images")
+        draw_confusion(axes, matrix)
+    write_figure(path, figure)
+
+
+def draw_confusion(axes, matrix):
+    """Draw a confusion matrix: a cell's share of its row as a shade, its count as text."""
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    figure = Figure(figsize=(8, 8), layout="constrained")
-    axes = figure.add_subplot(xlabel="read as", ylabel="signed")
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(len(LETTERS)), LETTERS)
     axes.set_yticks(range(len(LETTERS)), LETTERS)
@@ -178,23 +194,25 @@ def save_confusion(path, matrix):
         color = "white" if shares[row, column] > 0.5 else "black"
         style = {"ha": "center", "va": "center", "fontsize": 7, "color": color}
         axes.text(column, row, matrix[row, column], **style)
-    mistakes = matrix.sum() - np.trace(matrix)
-    axes.set_title(f"Validation set: {mistakes:,} mistakes in {matrix.sum():,} images")
-    write_figure(path, figure)
 
 
 def validate():
-    """Evaluate checkpoint.pth, export it to signlanguage.onnx, evaluate and compare that."""
-    loaders = get_train_test_loaders(BATCH_SIZE, augment=False)
+    """Evaluate checkpoint.pth on every data set in data/, export it to signlanguage.onnx, evaluate
+    that and compare the two."""
     net = load_net()
-    outputs, labels = report("PyTorch", net, loaders)
+    loaders = {
+        name: get_train_test_loaders(BATCH_SIZE, augment=False, sets=[name])
+        for name in available_sets()
+    }
+    results = report("PyTorch", net, loaders)
     model = export(net)
-    onnx_outputs, _ = report("ONNX", onnx_net(model), loaders)
-    check_difference(outputs, onnx_outputs)
+    onnx_results = report("ONNX", onnx_net(model), loaders)
+    check_difference(results, onnx_results)
     write_file(MODEL, model.SerializeToString())
-    matrix = confusion_matrix(onnx_outputs, labels)
-    print_letters(matrix)
-    save_confusion(PICTURE, matrix)
+    matrices = {name: confusion_matrix(*result) for name, result in onnx_results.items()}
+    for name, matrix in matrices.items():
+        print_letters(name, matrix)
+    save_confusion(PICTURE, matrices)
     print(f"{MODEL}: the exported model; {PICTURE}: which letters it takes for which")
 
 

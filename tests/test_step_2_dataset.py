@@ -182,6 +182,17 @@ def test_loaders_read_gzip_where_there_is_no_plain_file(data):
     assert len(get_train_test_loaders()[1].dataset) == 96
 
 
+def test_all_sets_in_data_are_joined_or_one_is_named(data):
+    write_csv(data / "data/rendered_train.csv", *draw_letters(72, seed=2))
+    write_csv(data / "data/rendered_test.csv", *draw_letters(24, seed=3))
+    train, test = get_train_test_loaders()
+    assert (len(train.dataset), len(test.dataset)) == (480 + 72, 96 + 24)
+    train, test = get_train_test_loaders(sets=["rendered hands"])
+    assert (len(train.dataset), len(test.dataset)) == (72, 24)
+    own = SignLanguageMNIST("data/rendered_test.csv")
+    assert torch.equal(test.dataset[5]["image"], own[5]["image"])
+
+
 # ---------------------------------------------------------------- augmentation
 
 
@@ -456,8 +467,21 @@ def test_script_prints_a_batch_and_draws_samples(data):
     process = shell("step_2_dataset.py")
     assert process.returncode == 0, process.stderr
     assert "{'image': tensor([[[[" in process.stdout
-    assert "480 rows instead of the published 27,455" in process.stdout
+    assert "sign_mnist_train.csv: 480 images, Sign Language MNIST (note: 480 rows" in process.stdout
     assert (data / "samples.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_a_download_the_rendered_hands_are_used(workdir, monkeypatch, capsys):
+    monkeypatch.setattr(step_2, "ARCHIVES", [("http://127.0.0.1:9/archive", None)])
+    with pytest.raises(step_2.DownloadError):
+        step_2.main([])
+    write_csv("data/rendered_train.csv", *draw_letters(48))
+    write_csv("data/rendered_test.csv", *draw_letters(24))
+    step_2.main([])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("Only the rendered hands that come with the project are used: ")
+    assert "python step_2_dataset.py --from FOLDER" in lines[0]
+    assert lines[1].endswith("rendered_train.csv: 48 images, rendered hands")
 
 
 def test_script_explains_failures_in_one_line(workdir):

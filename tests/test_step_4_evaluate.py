@@ -3,7 +3,7 @@ import onnx
 import onnxruntime as ort
 import pytest
 import torch
-from conftest import assert_one_line, shell
+from conftest import assert_one_line, draw_letters, shell, write_csv
 from torch import nn
 
 import step_4_evaluate as step_4
@@ -95,7 +95,7 @@ def test_confusion_matrix_and_table(capsys):
     matrix = step_4.confusion_matrix(outputs, labels)
     assert matrix.sum() == 6
     assert (matrix[0, 0], matrix[0, 1], matrix[1, 4], matrix[2, 2]) == (1, 2, 1, 1)
-    step_4.print_letters(matrix)
+    step_4.print_letters("small", matrix)
     lines = capsys.readouterr().out.splitlines()
     assert [line[0] for line in lines[1:]] == ["A", "B", "C"]  # worst first, none without images
     assert lines[1].split() == ["A", "1/3", "0.3333", "B", "2"]
@@ -117,9 +117,28 @@ def test_validate_prints_what_the_tutorial_does_and_exports(checkpoint, capsys):
 
 def test_training_accuracy_is_of_the_images_as_they_are(data, monkeypatch, capsys):
     """Not of augmented ones, as in the tutorial: what reads them all must be right on them all."""
-    loaders = get_train_test_loaders(64, augment=False)
+    loaders = {"small": get_train_test_loaders(64, augment=False)}
     step_4.report("Oracle", oracle(), loaders)
-    assert "Training accuracy: 100.00 (480/480 right, 0 mistakes)" in capsys.readouterr().out
+    line = "Training accuracy: 100.00 (480/480 right, 0 mistakes), small"
+    assert line in capsys.readouterr().out
+
+
+def test_every_data_set_is_reported_by_its_name(checkpoint, capsys):
+    write_csv(checkpoint / "data/rendered_train.csv", *draw_letters(72, seed=2))
+    write_csv(checkpoint / "data/rendered_test.csv", *draw_letters(24, seed=3))
+    validate()
+    lines = capsys.readouterr().out.splitlines()
+    for line, counts in zip(
+        lines[1:5], ("/480 right", "/96 right", "/72 right", "/24 right"), strict=True
+    ):
+        assert counts in line
+    assert [line.rsplit(", ")[-1] for line in lines[1:5]] == [
+        "Sign Language MNIST",
+        "Sign Language MNIST",
+        "rendered hands",
+        "rendered hands",
+    ]
+    assert sum(line.startswith("Letter") for line in lines) == 2
 
 
 @pytest.mark.parametrize("error", [2e-4, np.nan])
@@ -154,6 +173,12 @@ def test_script_explains_failures_in_one_line(checkpoint):
     assert_one_line(shell("step_4_evaluate.py"), 1, "checkpoint.pth: damaged")
     path.unlink()
     assert_one_line(shell("step_4_evaluate.py"), 1, "checkpoint.pth: no such file", "step_3_train")
+    path.write_bytes(to_bytes(Net().state_dict()))
+    for csv_file in (checkpoint / "data").iterdir():
+        csv_file.unlink()
+    assert_one_line(
+        shell("step_4_evaluate.py"), 1, "train.csv: no such file", "python step_2_dataset.py"
+    )
     assert not (checkpoint / "signlanguage.onnx").exists()
     assert_one_line(shell("step_4_evaluate.py", "--fast"), 2, "unrecognized")
 
