@@ -11,6 +11,7 @@ until the run is complete, and ends at the same weights as an uninterrupted one.
 import argparse
 import io
 import pickle
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -254,7 +255,11 @@ def main(argv=None):
     if args.dry_run:
         fit(net, first_batch(trainloader), 1, args.lr, args.seed)
         return
-    history = fit(net, trainloader, args.epochs, args.lr, args.seed, UNFINISHED, args.resume)
+    try:
+        history = fit(net, trainloader, args.epochs, args.lr, args.seed, UNFINISHED, args.resume)
+    except KeyboardInterrupt:
+        print("Interrupted; --resume goes on after the last finished epoch", file=sys.stderr)
+        raise
     write_file(CHECKPOINT, to_bytes(net.cpu().state_dict()))
     save_curves(PICTURE, history)
     Path(UNFINISHED).unlink()

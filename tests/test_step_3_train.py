@@ -1,7 +1,13 @@
+import signal
+import subprocess
+import sys
+import time
+from subprocess import PIPE
+
 import numpy as np
 import pytest
 import torch
-from conftest import assert_one_line, shell
+from conftest import ROOT, assert_one_line, shell
 from torch import nn, optim
 
 import step_3_train as step_3
@@ -125,6 +131,28 @@ def test_script_writes_a_checkpoint_that_loads(data):
     Net().load_state_dict(torch.load("checkpoint.pth", weights_only=True))
     assert (data / "training.png").exists()
     assert not (data / "training.pth").exists()
+
+
+def test_interrupted_script_resumes_to_the_same_checkpoint(data):
+    flags = ["--epochs", "3", "--batch-size", "96", "--no-accel"]
+    assert shell("step_3_train.py", *flags).returncode == 0
+    straight = torch.load("checkpoint.pth", weights_only=True)
+    command = [sys.executable, ROOT / "step_3_train.py", *flags]
+    with subprocess.Popen(command, stdout=PIPE, stderr=PIPE, text=True) as process:
+        while not process.stdout.readline().startswith("epoch 1/3"):
+            pass
+        while not (data / "training.pth").exists():
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors == "Interrupted; --resume goes on after the last finished epoch\n"
+    assert states_equal(torch.load("checkpoint.pth", weights_only=True), straight)  # the old one
+    (data / "checkpoint.pth").unlink()
+    process = shell("step_3_train.py", *flags, "--resume")
+    assert process.returncode == 0, process.stderr
+    assert "epoch 1/3" not in process.stdout
+    assert states_equal(torch.load("checkpoint.pth", weights_only=True), straight)
 
 
 def test_dry_run_writes_nothing(data):
