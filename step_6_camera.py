@@ -374,7 +374,7 @@ class Reader:
     box: float
     mirror: bool
     title: str  # shown while there is no text
-    hint: str = "H: keys"
+    hint: str = "help: press H"
     note: str = ""  # shown instead of what the letter does
     help: bool = False
     fps: float = 0.0
