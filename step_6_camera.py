@@ -488,14 +488,14 @@ def draw_letters(screen, speller, colour):
 def draw_seen(screen, reader):
     """What the model sees, enlarged, and the speed, in the right corner."""
     right, side = screen.width - 13, screen.pixels(112)
-    screen.shade(right - 125, 0, screen.width, 182)
+    screen.shade(screen.width - PANEL + 12, 0, screen.width, 182)
     x, y = screen.pixels(right) - side, screen.pixels(13)
     seen = cv2.flip(reader.seen, 1) if reader.mirror else reader.seen
     seen = cv2.resize(seen, (side, side), interpolation=cv2.INTER_NEAREST)
     screen.canvas[y : y + side, x : x + side] = seen[..., None]
-    speed = f"{reader.fps:.0f} fps   {reader.latency:.1f} ms"
+    rate = f"{reader.fps:.0f} fps  " if reader.fps else ""  # a picture has none
     screen.write("the model sees", right, 143, 14, SOFT, RIGHT, 400)
-    screen.write(speed, right, 167, 15, SOFT, RIGHT, 500)
+    screen.write(f"{rate}{reader.latency:.1f} ms", right, 167, 15, SOFT, RIGHT, 500)
 
 
 def draw_note(screen, words, colour):
@@ -519,8 +519,8 @@ def draw_help(screen):
     x, top = screen.width / 2, screen.height / 2 - 100
     screen.shade(x - 165, top, x + 165, top + 200, 0.12)
     for row, (key, meaning) in enumerate(KEYS.items()):
-        screen.write(key, x - 55, top + 40 + 34 * row, 17, AMBER, RIGHT)
-        screen.write(meaning, x - 40, top + 40 + 34 * row, 17, weight=500)
+        screen.write(key, x - 48, top + 40 + 34 * row, 17, AMBER, RIGHT)
+        screen.write(meaning, x - 34, top + 40 + 34 * row, 17, weight=500)
 
 
 # ------------------------------------------------------------ window and keys

@@ -970,7 +970,6 @@ USAGE = [
     ["--threshold", "-1"],
     ["--record", "video.gif"],
     ["--record", "video"],
-    ["--source", ".", "--record", "r.avi"],
     ["--source", "a.png", "--transcript", "t.txt"],
     ["--no-such-flag"],
 ]
@@ -981,6 +980,14 @@ def test_wrong_usage_is_status_2(arguments, capsys):
     status, printed = fail(capsys, *arguments)
     assert status == 2
     assert "error: " in printed.err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("option", ["--record", "--transcript"])
+def test_a_folder_of_pictures_is_not_recorded(option, tmp_path, capsys):
+    save_pictures(tmp_path, "A")
+    status, printed = fail(capsys, "--source", tmp_path, option, tmp_path / "r.avi")
+    assert status == 2
+    assert "not for pictures" in printed.err
 
 
 def test_help_tells_flags_and_keys(capsys):
