@@ -1,4 +1,4 @@
-# make run        set up a virtual environment, then get the data, train, evaluate, translate
+# make run        set up a virtual environment, then get the data, train, evaluate, read a film
 # make test       the tests
 # make lint       formatting and lint
 # make benchmark  this program's speed beside the tutorial's
@@ -10,7 +10,8 @@ run: .venv/ready
 	$(BIN)/python step_2_dataset.py
 	$(BIN)/python step_3_train.py
 	$(BIN)/python step_4_evaluate.py
-	$(BIN)/python step_6_camera.py
+	$(BIN)/python step_6_camera.py --source data/hello.mp4 --headless
+	@echo 'Now with your camera: $(BIN)/python step_6_camera.py'
 
 test: .venv/ready-to-test
 	$(BIN)/python -m pytest --cov

@@ -6,7 +6,7 @@
 Reads checkpoint.pth and data/, writes signlanguage.onnx (one self-contained file, any batch size),
 confusion.png (which letters are taken for which) and prints accuracy and a table by letter.
 signlanguage.onnx is replaced only by a model that passed: checked by onnx, and with logits within
-MAX_DIFFERENCE of PyTorch's on every test image. @RESULT@
+MAX_DIFFERENCE of PyTorch's on every test image.
 
 With --photos it reads the pictures of any size in DIR/LETTER/ or DIR/SOURCE/LETTER/, and those in
 no_hand/, which should be refused, as the camera script would and with the model that it would use.
@@ -27,6 +27,7 @@ from tqdm import tqdm
 from step_2_dataset import (
     LETTERS,
     MEAN,
+    RENDERED,
     SIZE,
     STD,
     DataError,
@@ -44,6 +45,7 @@ MODEL = "signlanguage.onnx"
 PICTURE = "confusion.png"
 BATCH_SIZE = 256
 MAX_DIFFERENCE = 1e-4  # between the logits of both runtimes
+KEPT = 0.95  # of the images read rightly that the threshold lets pass
 
 NO_HAND = "no_hand"  # folder of pictures that should be refused
 CROP = 0.92  # side of a shifted crop, share of the whole picture's
@@ -163,6 +165,21 @@ def check_difference(results, others):
         raise DataError(f"the exported model differs from the network; {MODEL} is left as it was")
 
 
+def choose_threshold(results):
+    """The probability that KEPT of the rightly read validation images reach: the camera script
+    takes what is below it for no letter.
+
+    `results` are those of `report`. The rendered hands' count, if there are any: before a
+    background it is as hard to be sure as before a camera.
+    """
+    outputs, labels = results.get(RENDERED) or next(iter(results.values()))
+    right = outputs.argmax(axis=1) == labels
+    if not right.any():
+        return 1 / len(LETTERS)
+    odds = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+    return float(np.quantile(1 / odds[right].sum(axis=1), 1 - KEPT))
+
+
 def confusion_matrix(outputs, labels):
     """Counts int64 (24, 24): how many images of the row's letter were read as the column's."""
     matrix = np.zeros((len(LETTERS), len(LETTERS)), np.int64)
@@ -225,7 +242,10 @@ def validate():
     model = export(net)
     onnx_results = report("ONNX", onnx_net(model), loaders)
     check_difference(results, onnx_results)
+    threshold = choose_threshold(onnx_results)
+    model.metadata_props.add(key="threshold", value=f"{threshold:.3f}")
     write_file(MODEL, model.SerializeToString())
+    print(f"Threshold: {threshold:.3f}, the probability from which the camera believes a letter")
     matrices = {name: confusion_matrix(*result) for name, result in onnx_results.items()}
     for name, matrix in matrices.items():
         print_letters(f"{name}, validation", matrix)

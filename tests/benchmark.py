@@ -159,10 +159,14 @@ def run_step(script, folder):
 
 def compare_steps(trainset, testset, tutorial_epoch):
     with tempfile.TemporaryDirectory() as folder:
-        os.symlink(step_2_dataset.DATA.absolute(), Path(folder, "data"))
+        Path(folder, "data").mkdir()
+        for name in step_2_dataset.PUBLISHED:  # that data set alone, as in the tutorial
+            path = step_2_dataset.find_csv(name).absolute()
+            os.symlink(path, Path(folder, "data", path.name))
         ours = run_step("step_3_train.py", folder)
         tutorial = TUTORIAL_EPOCHS * tutorial_epoch
-        what = f"step 3, {step_3_train.EPOCHS} epochs ({TUTORIAL_EPOCHS}), s"
+        epochs = step_3_train.default_epochs(len(trainset))
+        what = f"step 3, {epochs} epochs ({TUTORIAL_EPOCHS}), s"
         row(what, f"{ours:.1f}", f"{tutorial:.1f}", tutorial / ours, "~")
         ours = run_step("step_4_evaluate.py", folder)
     net = TutorialNet().eval()
@@ -213,7 +217,7 @@ def compare_frames():
 def main():
     print(f"{'':40}{'here':>12}{'tutorial':>14}{'ratio':>10}")
     compare_reading()
-    trainloader, testloader = step_2_dataset.get_train_test_loaders()
+    trainloader, testloader = step_2_dataset.get_train_test_loaders(sets=["Sign Language MNIST"])
     tutorial_epoch = compare_epoch(trainloader.dataset)
     compare_steps(trainloader.dataset, testloader.dataset, tutorial_epoch)
     compare_frames()

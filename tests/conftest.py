@@ -1,6 +1,7 @@
 """What the tests share: small csv files, a folder to work in, the scripts run as a user would."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).parent.parent
+# A shell's background jobs ignore Ctrl-C, and what they start does; the tests of Ctrl-C must not.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 HEADER = "label," + ",".join(f"pixel{i}" for i in range(1, 785))
 FILE_LABELS = [label for label in range(25) if label != 9]  # as the csv files number letters
 

@@ -66,6 +66,23 @@ def test_train_learns_small_data(data):
     assert history[-1][0] < history[0][0] / 2
 
 
+@pytest.mark.parametrize(("count", "epochs"), [(27455, 8), (10**7, 1), (480, 20)])
+def test_epochs_make_a_minute_of_training_unless_told(count, epochs):
+    assert step_3.default_epochs(count) == epochs
+
+
+def test_light_and_contrast_do_not_change_what_net_sees():
+    torch.manual_seed(0)
+    images = torch.rand(4, 1, 28, 28) * 4 - 2
+    views = step_3.normalise_contrast(images)
+    assert views.shape == (4, 2, 28, 28)
+    torch.testing.assert_close(
+        step_3.normalise_contrast(images * 0.8 + 1), views, atol=0.05, rtol=0
+    )
+    flat = step_3.normalise_contrast(torch.full((1, 1, 28, 28), -1.7))
+    assert flat.abs().max() < 1e-3
+
+
 def test_a_last_batch_of_one_image_is_trained_on(data):
     loader, _ = get_train_test_loaders(479)
     history = fit(Net(), loader, 1, 0.01)

@@ -101,6 +101,20 @@ def test_confusion_matrix_and_table(capsys):
     assert lines[1].split() == ["A", "1/3", "0.3333", "B", "2"]
 
 
+def test_threshold_keeps_95_percent_of_what_is_right():
+    rng = np.random.default_rng(0)
+    labels = np.arange(2400) % 24
+    outputs = rng.normal(size=(2400, 24)) + 4 * np.eye(24)[labels] * rng.random((2400, 1))
+    threshold = step_4.choose_threshold({"small": (outputs, labels)})
+    right = outputs.argmax(axis=1) == labels
+    probabilities = np.exp(outputs) / np.exp(outputs).sum(axis=1, keepdims=True)
+    assert (probabilities.max(axis=1)[right] >= threshold).mean() == pytest.approx(0.95, abs=0.002)
+    others = (np.zeros((24, 24)), np.zeros(24))
+    chosen = step_4.choose_threshold({"Other": others, "rendered hands": (outputs, labels)})
+    assert chosen == threshold
+    assert 0 < step_4.choose_threshold({"none right": (-np.eye(24), np.arange(24))}) < 1
+
+
 def test_validate_prints_what_the_tutorial_does_and_exports(checkpoint, capsys):
     validate()
     lines = capsys.readouterr().out.splitlines()
@@ -111,6 +125,8 @@ def test_validate_prints_what_the_tutorial_does_and_exports(checkpoint, capsys):
     assert lines[2].startswith("Validation accuracy: ")
     assert "/96 right" in lines[2]
     onnx.checker.check_model("signlanguage.onnx")
+    metadata = {p.key: p.value for p in onnx.load("signlanguage.onnx").metadata_props}
+    assert 0 < float(metadata["threshold"]) < 1
     assert (checkpoint / "confusion.png").read_bytes().startswith(b"\x89PNG")
     assert not list(checkpoint.glob("*.data"))
 
