@@ -37,7 +37,7 @@ PICTURE = "training.png"
 
 NEAR = 9  # pixels, side of the square around a pixel whose contrast is made even
 
-IMAGES = 220_000  # seen in training unless --epochs says otherwise: a minute on two cores
+IMAGES = 190_000  # seen in training unless --epochs says otherwise: a minute on two cores
 EPOCHS = 20  # at most, then
 BATCH_SIZE = 128  # larger ones do not make an epoch faster on a CPU
 LEARNING_RATE = 0.2  # the peak of the one-cycle schedule
@@ -93,7 +93,9 @@ def normalise_contrast(x):
 
 
 def blur(x):
-    return F.avg_pool2d(x, NEAR, stride=1, padding=NEAR // 2, count_include_pad=False)
+    """The mean of the square around each pixel: along columns, then rows, a quarter of the time."""
+    x = F.avg_pool2d(x, (NEAR, 1), stride=1, padding=(NEAR // 2, 0), count_include_pad=False)
+    return F.avg_pool2d(x, (1, NEAR), stride=1, padding=(0, NEAR // 2), count_include_pad=False)
 
 
 def train(net, criterion, optimizer, trainloader, epoch, scheduler=None):

@@ -66,7 +66,7 @@ def test_train_learns_small_data(data):
     assert history[-1][0] < history[0][0] / 2
 
 
-@pytest.mark.parametrize(("count", "epochs"), [(27455, 8), (10**7, 1), (480, 20)])
+@pytest.mark.parametrize(("count", "epochs"), [(27455, 7), (10**7, 1), (480, 20)])
 def test_epochs_make_a_minute_of_training_unless_told(count, epochs):
     assert step_3.default_epochs(count) == epochs
 
