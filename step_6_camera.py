@@ -692,6 +692,9 @@ def quiet_libraries():
 def main(argv=None):
     args = parse_arguments(argv)
     quiet_libraries()
+    cv2.setNumThreads(
+        1
+    )  # a frame is too small for two: they wait for each other, and both are busy
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         if not args.headless:

@@ -198,7 +198,10 @@ def compare_frames():
         model = step_6_camera.load_model(f"{folder}/ours")
         session = ort.InferenceSession(f"{folder}/tutorial")
     box = step_6_camera.BOX
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)  # as the script's main does
     ours = per_frame(lambda: step_6_camera.predict(model, step_6_camera.shrink(frame, box)))
+    cv2.setNumThreads(threads)
     tutorial = per_frame(lambda: tutorial_frame(frame, session))
     row(
         "frame to letter, frames/s",
