@@ -28,7 +28,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler
 from tqdm import tqdm
 
 LETTERS = "ABCDEFGHIKLMNOPQRSTUVWXY"  # classes 0..23; J and Z are signed with a motion
@@ -156,6 +156,7 @@ class SignLanguageMNIST(Dataset):
     def __init__(self, path="data/sign_mnist_train.csv", mean=(MEAN,), std=(STD,), augment=False):
         paths = [path] if isinstance(path, str | Path) else path
         parts = [self.read_label_samples_from_csv(path) for path in paths]
+        self.lengths = [len(labels) for labels, _ in parts]  # images of each file
         labels, samples = map(np.concatenate, zip(*parts, strict=True))
         self._samples = torch.from_numpy(samples).view(-1, 1, SIZE, SIZE)  # uint8
         self._labels = torch.from_numpy(labels).view(-1, 1).float()
@@ -240,19 +241,36 @@ def _is_whole(text):
     return text.isascii() and text.strip().isdecimal()
 
 
-def get_train_test_loaders(batch_size=32, augment=True, sets=None):
+def get_train_test_loaders(batch_size=32, augment=True, sets=None, extra=()):
     """DataLoaders of the training images (shuffled, augmented unless told otherwise) and the test
     images (in order, as they are) of the data sets named `sets`, by default of all in data/.
 
+    `extra` are paths of further csv files to train on. Sign Language MNIST and all the rest make
+    up half of an epoch each, whatever their sizes: where there are both, an epoch has as many
+    images as they have together, drawn at random.
+
     Raises FileNotFoundError if there are none, DataError if a file is not as it must be.
     """
-    files = [SETS[name] for name in sets or available_sets()]
-    trainset = SignLanguageMNIST([find_csv(train) for train, _ in files], augment=augment)
+    names = sets or available_sets()
+    files = [SETS[name] for name in names]
+    trainset = SignLanguageMNIST(
+        [*(find_csv(train) for train, _ in files), *extra], augment=augment
+    )
     testset = SignLanguageMNIST([find_csv(test) for _, test in files])
+    real = [name == SIGN_MNIST for name in names] + [False for _ in extra]
+    sampler = halve(torch.tensor(real).repeat_interleave(torch.tensor(trainset.lengths)))
     return (
-        DataLoader(trainset, batch_size=batch_size, shuffle=True),
+        DataLoader(trainset, batch_size=batch_size, sampler=sampler, shuffle=sampler is None),
         DataLoader(testset, batch_size=batch_size, shuffle=False),
     )
+
+
+def halve(real):
+    """A sampler that takes half of its images from where `real`, bool (N,), is true and half from
+    the others; None if there is only one kind."""
+    if real.all() or not real.any():
+        return None
+    return WeightedRandomSampler(torch.where(real, 1 / real.sum(), 1 / (~real).sum()), len(real))
 
 
 def available_sets():

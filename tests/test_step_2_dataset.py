@@ -193,6 +193,37 @@ def test_all_sets_in_data_are_joined_or_one_is_named(data):
     assert torch.equal(test.dataset[5]["image"], own[5]["image"])
 
 
+@pytest.mark.parametrize("sets", [None, ["rendered hands", "Sign Language MNIST"]])
+def test_real_and_other_images_are_drawn_half_and_half(data, sets):
+    """Whatever their sizes and order: 480 real images, 24 others in data/ and 72 named ones."""
+    write_csv(data / "data/rendered_train.csv", *draw_letters(24, seed=2))
+    write_csv(data / "data/rendered_test.csv", *draw_letters(24, seed=3))
+    write_csv(data / "more.csv", *draw_letters(72, seed=4))
+    torch.manual_seed(0)
+    train, test = get_train_test_loaders(sets=sets, extra=["more.csv"])
+    assert (len(train.dataset), len(test.dataset), len(train)) == (576, 96 + 24, 576 / 32)
+    real = slice(24, 504) if sets else slice(480)
+    counts = torch.zeros(576)
+    for _ in range(20):
+        drawn = torch.tensor(list(train.sampler))
+        assert len(drawn) == 576
+        counts += drawn.bincount(minlength=576)
+    assert counts.min() > 0
+    assert 0.48 < counts[real].sum() / counts.sum() < 0.52
+    assert 0.73 < counts[504:].sum() / (counts.sum() - counts[real].sum()) < 0.77
+
+
+def test_one_kind_of_images_is_shuffled_whole(data):
+    """Every image once in an epoch, be the files one or two."""
+    (data / "data/sign_mnist_train.csv").rename(data / "data/rendered_train.csv")
+    (data / "data/sign_mnist_test.csv").rename(data / "data/rendered_test.csv")
+    write_csv(data / "more.csv", *draw_letters(72, seed=4))
+    train, _ = get_train_test_loaders(extra=["more.csv"])
+    drawn = list(train.sampler)
+    assert drawn != sorted(drawn)
+    assert sorted(drawn) == list(range(480 + 72))
+
+
 # ---------------------------------------------------------------- augmentation
 
 
