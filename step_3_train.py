@@ -1,10 +1,11 @@
 """Step 3: train the network.
 
-    python step_3_train.py [--epochs N] [--resume]
+    python step_3_train.py [--data CSV ...] [--epochs N] [--resume]
 
-Reads data/, writes checkpoint.pth, a state_dict of Net, and training.png, loss and accuracy by
-epoch. An interrupted run goes on with --resume after the last finished epoch, which training.pth
-keeps until the run is complete, and ends at the same weights as an uninterrupted one.
+Reads data/ and the csv files named, writes checkpoint.pth, a state_dict of Net, and training.png,
+loss and accuracy by epoch. An interrupted run goes on with --resume after the last finished epoch,
+which training.pth keeps until the run is complete, and ends at the same weights as an uninterrupted
+one.
 """
 
 import argparse
@@ -264,9 +265,18 @@ def parse_args(argv=None):
     add = parser.add_argument
     whole = partial(number, int)
     add(
+        "--data",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="CSV",
+        help="train on the images of these files too",
+    )
+    add(
         "--epochs",
         type=whole(1, MAX_EPOCHS),
-        help=f"passes over the training set (as many as make {IMAGES:,} images, {EPOCHS} at most)",
+        help="how often to see as many images as there are "
+        f"(as often as makes {IMAGES:,} images, {EPOCHS} times at most)",
     )
     add(
         "--batch-size",
@@ -291,7 +301,7 @@ def parse_args(argv=None):
 
 def main(argv=None):
     args = parse_args(argv)
-    trainloader, _ = get_train_test_loaders(args.batch_size)
+    trainloader, _ = get_train_test_loaders(args.batch_size, extra=args.data)
     torch.manual_seed(args.seed)
     net = Net().to(pick_device(not args.no_accel))
     if args.dry_run:

@@ -7,7 +7,7 @@ from subprocess import PIPE
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, assert_one_line, shell
+from conftest import ROOT, assert_one_line, draw_letters, shell, write_csv
 from torch import nn, optim
 
 import step_3_train as step_3
@@ -19,10 +19,11 @@ def states_equal(first, second):
     return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
 
 
-def trained(epochs=2, seed=1, **options):
+def trained(epochs=2, seed=1, extra=(), **options):
     torch.manual_seed(seed)
     net = Net()
-    history = fit(net, get_train_test_loaders(48)[0], epochs, 0.05, seed, **options)
+    loader, _ = get_train_test_loaders(48, extra=extra)
+    history = fit(net, loader, epochs, 0.05, seed, **options)
     return net.state_dict(), history
 
 
@@ -95,8 +96,10 @@ def test_same_seed_same_weights_other_seed_others(data):
     assert not states_equal(first, other)
 
 
-def test_resumed_run_ends_where_an_uninterrupted_one_does(data, monkeypatch):
-    straight, straight_history = trained(epochs=3)
+@pytest.mark.parametrize("extra", [[], ["more.csv"]])
+def test_resumed_run_ends_where_an_uninterrupted_one_does(data, monkeypatch, extra):
+    write_csv("more.csv", *draw_letters(72, seed=5))
+    straight, straight_history = trained(epochs=3, extra=extra)
     calls = []
 
     def interrupted(*arguments):
@@ -107,11 +110,11 @@ def test_resumed_run_ends_where_an_uninterrupted_one_does(data, monkeypatch):
 
     monkeypatch.setattr(step_3, "train", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        trained(epochs=3, unfinished="unfinished.pth")
+        trained(epochs=3, extra=extra, unfinished="unfinished.pth")
     monkeypatch.setattr(step_3, "train", train)
     torch.manual_seed(99)  # whatever happened in between
     net = Net()
-    loader = get_train_test_loaders(48)[0]
+    loader, _ = get_train_test_loaders(48, extra=extra)
     history = fit(net, loader, 3, 0.05, 1, "unfinished.pth", resume=True)
     assert states_equal(net.state_dict(), straight)
     assert [tuple(pair) for pair in history] == straight_history
@@ -129,6 +132,13 @@ def test_device_is_the_cpu_when_asked(monkeypatch):
     monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
     monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("mps"))
     assert step_3.pick_device() == torch.device("mps")
+
+
+def test_resume_refuses_other_images(data):
+    write_csv("more.csv", *draw_letters(72, seed=5))
+    trained(epochs=1, unfinished="unfinished.pth", extra=["more.csv"])
+    with pytest.raises(DataError, match="number of images 552, not 480"):
+        trained(epochs=1, unfinished="unfinished.pth", resume=True)
 
 
 def test_curves_are_drawn(workdir):
@@ -172,6 +182,21 @@ def test_interrupted_script_resumes_to_the_same_checkpoint(data):
     assert states_equal(torch.load("checkpoint.pth", weights_only=True), straight)
 
 
+def test_script_trains_on_more_files(data):
+    """On all of them, wherever they are named; a wrong one is refused in one line."""
+    write_csv("more.csv", *draw_letters(72, seed=5))
+    write_csv("most.csv", *draw_letters(24, seed=6))
+    flags = ("--epochs", 1, "--batch-size", 1, "--no-accel")
+    process = shell("step_3_train.py", "--data", "more.csv", "--data", "most.csv", *flags)
+    assert process.returncode == 0, process.stderr
+    assert "[0,   500] loss: " in process.stdout  # 480 images in data/ are fewer
+    (data / "checkpoint.pth").unlink()
+    write_csv("bad.csv", [[300] * 784], [3])
+    for name, reason in (("bad.csv", "line 2: pixel1 is '300'"), ("no.csv", "no such file")):
+        assert_one_line(shell("step_3_train.py", "--data", "more.csv", name), 1, name, reason)
+    assert not (data / "checkpoint.pth").exists()
+
+
 def test_dry_run_writes_nothing(data):
     before = set(data.rglob("*"))
     process = shell("step_3_train.py", "--dry-run")
@@ -190,6 +215,7 @@ def test_dry_run_writes_nothing(data):
         ["--lr", "inf"],
         ["--batch-size", "0.5"],
         ["--seed", "-1"],
+        ["--data"],
         ["--speed"],
         ["extra"],
     ],
