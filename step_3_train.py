@@ -4,8 +4,7 @@
 
 Reads data/ and the csv files named, writes checkpoint.pth, a state_dict of Net, and training.png,
 loss and accuracy by epoch. An interrupted run goes on with --resume after the last finished epoch,
-which training.pth keeps until the run is complete, and ends at the same weights as an uninterrupted
-one.
+which training.pth keeps until the run is complete, and ends at the weights of an uninterrupted one.
 """
 
 import argparse
@@ -46,6 +45,9 @@ MOMENTUM = 0.9
 WEIGHT_DECAY = 5e-4
 LABEL_SMOOTHING = 0.1
 PRINT_EVERY = 100  # batches
+NOTHING_WEIGHT = 0.15  # of the loss of images without a hand, beside that of the others
+PATTERNS = (2, 3, 5, 9, 14)  # cells a side of what such images are made of
+FAST_BF16 = ("avx512_bf16", "amx_bf16")  # a CPU's instructions that make bfloat16 worth it
 MAX_EPOCHS = 10_000  # seeds apart, so that two runs' epochs do not share any
 
 
@@ -102,19 +104,26 @@ def blur(x):
 def train(net, criterion, optimizer, trainloader, epoch, scheduler=None):
     """Train `net` for one epoch and print the tutorial's `[epoch, i] loss`, averaged so far.
 
-    `trainloader` gives batches as get_train_test_loaders does; `scheduler`, if any, is stepped
-    after each. Returns the epoch's mean loss and the share of images read rightly while training.
+    `trainloader` gives batches as get_train_test_loaders does, `criterion` a loss of logits and
+    labels; `scheduler`, if any, is stepped after each batch. Beside its images the network sees
+    some without a hand, for which all letters are to be equally probable (outlier exposure,
+    Hendrycks et al., 2019). Returns the epoch's mean loss and the share of images read rightly
+    while training, both of the batches' own images alone.
     """
     net.train()
     device = next(net.parameters()).device
+    bf16 = has_fast_bf16(device)
     loss_sum, right, seen = 0.0, 0, 0
     for i, batch in enumerate(tqdm(trainloader, f"epoch {epoch}", leave=False, disable=None)):
         inputs = batch["image"].to(device)
         labels = batch["label"][:, 0].long().to(device)
         optimizer.zero_grad()
-        outputs = net(inputs)
+        images = torch.cat([inputs, draw_nothing(inputs)])
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            outputs = net(images)
+        outputs, nothing = outputs.float().tensor_split([len(labels)])
         loss = criterion(outputs, labels)
-        loss.backward()
+        (loss - NOTHING_WEIGHT * nothing.log_softmax(dim=1).mean()).backward()
         optimizer.step()
         if scheduler:
             scheduler.step()
@@ -124,6 +133,28 @@ def train(net, criterion, optimizer, trainloader, epoch, scheduler=None):
         if i % PRINT_EVERY == 0:
             tqdm.write(f"[{epoch}, {i:5d}] loss: {loss_sum / seen:.6f}")
     return loss_sum / seen, right / seen
+
+
+def draw_nothing(images):
+    """Images where no hand is, about one for eight `images` (N, 1, H, W), of their size: half are
+    upper corners of these, enlarged, half random patterns of edges and shades."""
+    few = images[: len(images) // 16 + 1]
+    size = few.shape[2:]
+    side = max(1, size[0] // 3)
+    corners = [few[:, :, :side, :side], few[:, :, :side, -side:]]  # the lower ones show the arm
+    corners = F.interpolate(corners[torch.randint(2, ())], size, mode="bilinear")
+    patterns = torch.zeros_like(few)
+    for cells in PATTERNS:  # their sum may have any brightness, which Net does not see
+        values = torch.rand(len(few), 1, cells, cells, device=few.device)
+        strength = torch.rand(len(few), 1, 1, 1, device=few.device).square()
+        mode = ("nearest", "bilinear")[torch.randint(2, ())]
+        patterns += strength * F.interpolate(values, size, mode=mode)
+    return torch.cat([corners, patterns])
+
+
+def has_fast_bf16(device):
+    """Whether `device` is a CPU that computes faster in bfloat16 than in float32."""
+    return device.type == "cpu" and any(map(torch.cpu.get_capabilities().get, FAST_BF16))
 
 
 def pick_device(accel=True):

@@ -45,6 +45,75 @@ def test_net_reads_an_image_alone_as_in_a_batch():
     torch.testing.assert_close(net(images)[3:4], net(images[3:4]), atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("count", [1, 16, 128])
+@pytest.mark.parametrize("shape", [(1, 28, 28), (1, 2, 2), (3, 40, 20)])
+def test_images_of_nothing_are_one_for_eight_and_random(count, shape):
+    torch.manual_seed(0)
+    images = torch.rand(count, *shape)
+    before = images.clone()
+    nothing = step_3.draw_nothing(images)
+    assert nothing.shape == ({1: 2, 16: 4, 128: 18}[count], *shape)
+    assert not torch.equal(nothing, step_3.draw_nothing(images))
+    assert torch.equal(images, before)
+
+
+def test_half_of_the_images_of_nothing_are_upper_corners():
+    """The left one or the right one, and nothing of the rest of the image."""
+    torch.manual_seed(0)
+    images = torch.full((32, 1, 28, 28), 9.0)
+    images[:, :, :9, :9], images[:, :, :9, -9:] = 1, 2
+    halves = [step_3.draw_nothing(images)[:3].round().unique().tolist() for _ in range(20)]
+    assert [1] in halves
+    assert [2] in halves
+    assert all(len(half) == 1 for half in halves)
+
+
+def test_training_makes_the_network_uncertain_of_nothing(data):
+    """A network that sees an A everywhere does not, where no hand is, even if no label says so."""
+    torch.manual_seed(0)
+    net = Net()
+    net.fc3.bias.data[0] = 5
+    loader, _ = get_train_test_loaders(16)
+    optimizer = optim.SGD(net.parameters(), lr=1)
+    certainties = []
+    for _ in range(2):
+        nothing = step_3.draw_nothing(next(iter(loader))["image"])
+        certainties.append(net(nothing).softmax(1).amax(1).mean().item())
+        train(net, lambda outputs, labels: 0 * outputs.sum(), optimizer, loader, 0)
+    assert certainties[0] > 0.8
+    assert certainties[1] < 0.3
+
+
+@pytest.mark.parametrize("bf16", [False, True])
+def test_only_the_network_computes_in_bfloat16(data, monkeypatch, bf16):
+    """The criterion gets float32 logits of the batch's own images; its mean is what is told."""
+    monkeypatch.setattr(step_3, "has_fast_bf16", lambda device: bf16)
+    torch.manual_seed(0)
+    net, convolved, losses = Net(), [], []
+    net.conv2.register_forward_hook(lambda module, inputs, output: convolved.append(output.dtype))
+
+    def criterion(outputs, labels):
+        assert (outputs.dtype, outputs.shape) == (torch.float32, (len(labels), 24))
+        losses.append(nn.functional.multi_margin_loss(outputs, labels))
+        return losses[-1]
+
+    optimizer = optim.SGD(net.parameters(), lr=0.01)
+    loss, _ = train(net, criterion, optimizer, get_train_test_loaders(48)[0], 0)
+    assert set(convolved) == {torch.bfloat16 if bf16 else torch.float32}
+    assert len(losses) == 10
+    assert loss == pytest.approx(sum(losses).item() / 10)
+    assert all(values.dtype == torch.float32 for values in net.parameters())
+
+
+def test_bfloat16_is_for_cpus_that_have_it(monkeypatch):
+    able = {}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
+    assert not step_3.has_fast_bf16(torch.device("cpu"))
+    able |= {"avx2": True, "avx512_bf16": False, "amx_bf16": True}
+    assert step_3.has_fast_bf16(torch.device("cpu"))
+    assert not step_3.has_fast_bf16(torch.device("cuda"))
+
+
 def test_train_as_the_tutorial_calls_it(data, capsys):
     """The tutorial's five arguments: the loss falls, and is printed as there."""
     torch.manual_seed(0)
