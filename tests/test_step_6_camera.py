@@ -306,6 +306,19 @@ def test_own_model_comes_before_the_shipped_one(tmp_path, monkeypatch):
     assert camera.find_model() == Path("signlanguage.onnx")
 
 
+def test_the_shipped_model_is_used_and_named(tmp_path, monkeypatch, capsys):
+    shipped = tmp_path / "project" / "pretrained" / "signlanguage.onnx"
+    shipped.parent.mkdir(parents=True)
+    save_model(shipped)
+    monkeypatch.setattr(camera, "__file__", str(tmp_path / "project" / "step_6_camera.py"))
+    monkeypatch.chdir(tmp_path)
+    cv2.imwrite("k.png", sign("K"))
+    camera.main(["--source", "k.png", "--headless", "--box", str(camera.BOX)])
+    named, read = capsys.readouterr().out.splitlines()
+    assert named == f"Model: {shipped}"
+    assert read.split()[:2] == ["k.png", "K"]
+
+
 def write_bytes(path, content):
     path.write_bytes(content)
     return str(path)
