@@ -81,7 +81,7 @@ def test_training_makes_the_network_uncertain_of_nothing(data):
         certainties.append(net(nothing).softmax(1).amax(1).mean().item())
         train(net, lambda outputs, labels: 0 * outputs.sum(), optimizer, loader, 0)
     assert certainties[0] > 0.8
-    assert certainties[1] < 0.3
+    assert certainties[1] < 0.5
 
 
 @pytest.mark.parametrize("bf16", [False, True])
@@ -121,7 +121,7 @@ def test_train_as_the_tutorial_calls_it(data, capsys):
     optimizer = optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
     loader, _ = get_train_test_loaders()
     losses = [train(net, nn.CrossEntropyLoss(), optimizer, loader, epoch)[0] for epoch in range(6)]
-    assert losses[-1] < 0.7 * losses[0]
+    assert losses[-1] < 0.8 * losses[0]
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("[0,     0] loss: 3.")
     assert lines[-1].startswith("[5,     0] loss: ")
