@@ -322,10 +322,15 @@ def print_photos(photos, probabilities, threshold):
     hands = photos.labels >= 0
     labels, sources = photos.labels[hands], photos.sources[hands]
     plain, mirrored = probabilities[:, 0], probabilities[:, 1]
-    averaged = np.delete(probabilities, 1, axis=1).mean(axis=1)
+    readings = {
+        "as it is": plain,
+        "mirrored": mirrored,
+        "5 crops": np.delete(probabilities, 1, axis=1).mean(axis=1),
+        "all six": probabilities.mean(axis=1),  # these crops and the mirror image
+    }
     right = plain[hands].argmax(axis=1) == labels
     print(f"Right: {right.sum():,}/{len(right):,} ({100 * right.mean():.2f} %)")
-    for name, outputs in (("as it is", plain), ("mirrored", mirrored), ("5 crops", averaged)):
+    for name, outputs in readings.items():
         shares = shares_by_source(outputs[hands].argmax(axis=1) == labels, sources)
         print(f"{name:9} {summary(shares)}")
     for source, share in shares_by_source(right, sources).items():
@@ -415,7 +420,11 @@ def parse_args(argv=None):
     parser = argparse.ArgumentParser(description="Evaluate checkpoint.pth and export it.")
     add = parser.add_argument
     add("--photos", metavar="DIR", help="read the pictures in DIR/[SOURCE/]LETTER/ instead")
-    add("--model", metavar="FILE", help="for --photos (default: the camera script's)")
+    add(
+        "--model",
+        metavar="FILE",
+        help="for --photos (signlanguage.onnx here, or else pretrained/signlanguage.onnx)",
+    )
     args = parser.parse_args(argv)
     if args.model and not args.photos:
         parser.error("--model goes with --photos")

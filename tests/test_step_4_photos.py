@@ -6,6 +6,7 @@ import torch
 from conftest import assert_one_line, draw_letters, shell
 
 import step_4_evaluate as step_4
+import step_6_camera
 from step_2_dataset import LETTERS, DataError
 from step_6_camera import load_model, preprocess, shrink
 
@@ -77,7 +78,7 @@ def test_mirrored_pictures_are_read_mirrored(workdir, capsys, oracle):
     assert "5 crops   0.00 %" in text
 
 
-def test_shifted_crops_are_averaged(workdir, capsys, monkeypatch, oracle):
+def test_shifted_crops_and_the_mirror_image_are_averaged(workdir, capsys, monkeypatch, oracle):
     put(workdir / "photos/A/1.png", draw("A"))
     odds = np.full((1, 6, 24), 0.01, np.float32)
     odds[0, 0, 1], odds[0, 1, 0] = 0.5, 0.9  # B as it is; A mirrored, which is no crop
@@ -86,6 +87,12 @@ def test_shifted_crops_are_averaged(workdir, capsys, monkeypatch, oracle):
     text = judge(capsys, workdir / "photos", oracle)
     assert "as it is  0.00 %" in text
     assert "5 crops   100.00 %" in text
+    assert "all six   100.00 %" in text
+    odds[0, 1, :2] = 0.0, 1.0  # B mirrored too: enough to outvote the shifted crops
+    odds[0, 0, 1] = 0.9
+    text = judge(capsys, workdir / "photos", oracle)
+    assert "5 crops   100.00 %" in text
+    assert "all six   0.00 %" in text
 
 
 def test_refused_and_accepted_at_the_threshold_of_the_model(workdir, capsys, oracle):
@@ -187,6 +194,21 @@ def test_model_of_other_letters_is_refused(workdir, oracle):
     onnx.save(model, "other.onnx")
     with pytest.raises(DataError, match=r"other.onnx: not a model of ABC"):
         step_4.judge_photos(workdir, "other.onnx")
+
+
+def test_the_shipped_model_is_used_and_named_without_an_own_one(
+    workdir, capsys, monkeypatch, oracle
+):
+    put(workdir / "photos/A/1.png", draw("A"))
+    shipped = workdir / "project/pretrained/signlanguage.onnx"
+    monkeypatch.setattr(step_6_camera, "__file__", str(workdir / "project/step_6_camera.py"))
+    with pytest.raises(DataError, match=r"no model signlanguage.onnx; make it with"):
+        step_4.judge_photos("photos")
+    shipped.parent.mkdir(parents=True)
+    shipped.write_bytes(oracle.read_bytes())
+    assert judge(capsys, "photos", None).startswith(f"{shipped}, photos: 1 hands")
+    (workdir / "signlanguage.onnx").write_bytes(oracle.read_bytes())
+    assert judge(capsys, "photos", None).startswith("signlanguage.onnx, photos: 1 hands")
 
 
 def test_script(workdir, oracle):
