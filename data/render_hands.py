@@ -40,9 +40,15 @@ DETAIL = 56  # pixels a side at which hand and background are put together and p
 SUPERSAMPLE = 2  # the hand is drawn at DETAIL times this
 CHUNK = 48  # images posed in one call, and handed to one worker at a time
 
-FILL = (0.60, 0.82, 0.95)  # longer side of the hand's box, share of the crop: least, usual, most
+# Longer side of the box of the hand's landmarks (bones), share of the crop: least, usual, most. The
+# outline is longer by FLESH metres, so that a fist fills more of the crop than an open hand.
+FILL = (0.58, 0.74, 0.88)
+FLESH = 0.018
 OFF_CENTRE = 0.15  # furthest centre of the hand's box from the crop's, share of the crop
 PROPORTIONS = ((0.98, 0.93, 0.98), (1.18, 1.06, 1.18))  # breadth, length, thickness of the hand
+# Metres by which the first phalanges of index to little finger are lengthened: anny's, the little
+# finger's most of all, are shorter than most people's beside their palms.
+LONGER = ((0.0, 0.0, 0.0, 0.002), (0.008, 0.006, 0.006, 0.012))
 CAMERA = (0.35, 0.9)  # metres from the lens to the hand
 FAR = 9.0  # metres: depth where nothing is
 FLAT = 0.0015  # metres: less of a step in depth takes no light away
@@ -54,10 +60,12 @@ SLEEVES = (0, 2, 4, 6, 8, 10)  # first ring of a sleeve
 WATCH = slice(4, 6)
 WRIST_BENDS = 0.04  # metres over which forearm turns away from the hand's axis
 
+ALIKE = 45  # degrees: variants of a letter whose views differ by no more are mixed
+
 # Degrees of looseness: the curl of all fingers together (share), each finger, each joint.
-CURL_ALL, CURL_FINGER, CURL_JOINT = 0.08, 4.0, 3.0
-SPREAD_ALL, SPREAD_FINGER = 2.5, 1.5  # small: spread alone tells U from V
-THUMB_BASE, THUMB_JOINT = 2.2, 4.0
+CURL_ALL, CURL_FINGER, CURL_JOINT = 0.10, 6.0, 5.0
+SPREAD_ALL, SPREAD_FINGER = 2.5, 2.0  # small: spread alone tells U from V
+THUMB_BASE, THUMB_JOINT = 3.5, 6.0
 
 # The film: a hand in a guide box of 0.7 of the frame's height, as large in it as in the stills.
 FRAME, FPS = (640, 480), 25
@@ -216,12 +224,16 @@ def draw_build(rng):
     return build
 
 
-def pose_hands(hand, joints, builds):
+def pose_hands(hand, joints, builds, longer=None):
     """Vertices (B, V, 3), metres, x right, y up, z to the viewer, palm to the viewer, about the
-    hand's middle, of `joints` (B, 21, 3) in degrees and `builds`, a list of B phenotypes."""
+    hand's middle, of `joints` (B, 21, 3) in degrees and `builds`, a list of B phenotypes. The first
+    phalanges of index to little finger are `longer` (B, 4), metres, than anny's."""
     transforms = np.tile(np.eye(4, dtype=np.float32), (len(joints), 21, 1, 1))
     x, y, z = (turns(axis, joints[..., axis]) for axis in range(3))
     transforms[..., :3, :3] = x @ z @ y
+    if longer is not None:
+        for finger in range(1, 5):
+            transforms[:, bone(finger, 2), 1, 3] = longer[:, finger - 1]
     phenotypes = {name: torch.tensor([b[name] for b in builds]).float() for name in builds[0]}
     with torch.no_grad():
         posed = hand.model(
@@ -280,7 +292,7 @@ def draw_arm(hand, vertices, rng):
     """Direction of the forearm: between straight on from the hand and down to an elbow."""
     axis = unit(vertices[hand.wrist].mean(0) - vertices.mean(0))
     elbow = unit(np.array([rng.normal(0, 0.5), -1.0, rng.normal(-0.4, 0.4)]))
-    return unit(axis + (elbow - axis) * rng.uniform(0, 0.75))
+    return unit(axis + (elbow - axis) * rng.random())
 
 
 def draw_clothes(hand, rng):
@@ -413,8 +425,9 @@ def draw_hand(hand, posed, variant, rng, size=DETAIL):
     thickness, paint = draw_clothes(hand, rng)
     paint[: hand.size] *= paint_skin(hand, rng)
     vertices = add_forearm(hand, vertices, draw_arm(hand, vertices, rng), thickness)
-    fill = rng.triangular(*FILL)
-    shift = rng.uniform(-1, 1, 2) * min(OFF_CENTRE, (1 - fill) / 2 + 0.04)
+    length = np.ptp(vertices[: hand.size, :2], axis=0).max()
+    fill = rng.triangular(*FILL) * length / (length - FLESH)
+    shift = rng.uniform(-1, 1, 2) * min(OFF_CENTRE, max(0, 1 - fill) / 2 + 0.04)
     framed = frame_hand(vertices, hand.size, rng.uniform(*CAMERA), fill, shift)
     light = shade(vertices, hand.faces, rng)
     skin = rng.uniform(0.1, 0.85)
@@ -436,7 +449,7 @@ def draw_background(rng, size=DETAIL):
     """A room without a hand: grey (size, size) float32, 0 to 1."""
     picture = np.full((size, size), rng.uniform(0.05, 0.95), np.float32)
     kind = rng.choice(
-        ["plain", "gradient", "soft", "room", "texture"], p=[0.15, 0.25, 0.15, 0.37, 0.08]
+        ["plain", "gradient", "soft", "room", "texture"], p=[0.15, 0.30, 0.15, 0.36, 0.04]
     )
     if kind != "plain":
         picture = picture + draw_gradient(rng, size)
@@ -446,6 +459,8 @@ def draw_background(rng, size=DETAIL):
         picture = picture + draw_texture(rng, size)
     if kind == "room" or rng.random() < 0.15:
         picture = draw_room(picture, rng)
+    if rng.random() < 0.35:
+        draw_person(picture, rng, size)
     if kind in ("room", "texture") and rng.random() < 0.5:
         picture = cv2.GaussianBlur(picture, (0, 0), size * rng.uniform(0.005, 0.04))
     return np.clip(picture, 0, 1).astype(np.float32)
@@ -464,7 +479,7 @@ def draw_noise(rng, size):
     """Soft random blobs of one or two scales: (size, size), about -0.5 to 0.5."""
     total = np.zeros((size, size), np.float32)
     for _ in range(2):
-        cells = rng.integers(2, 16)
+        cells = rng.integers(2, 10)
         coarse = rng.uniform(-0.5, 0.5, (cells, cells)).astype(np.float32)
         total += cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
     return total
@@ -472,9 +487,9 @@ def draw_noise(rng, size):
 
 def draw_texture(rng, size):
     """Stripes, blinds or bricks, or fine grain: (size, size)."""
-    if rng.random() < 0.3:
+    if rng.random() < 0.2:
         cells = rng.integers(size // 4, size)
-        coarse = rng.normal(0, 0.15, (cells, cells)).astype(np.float32)
+        coarse = rng.normal(0, 0.07, (cells, cells)).astype(np.float32)
         return cv2.resize(coarse, (size, size), interpolation=cv2.INTER_LINEAR)
     y, x = np.mgrid[0 : 1 : size * 1j, 0 : 1 : size * 1j].astype(np.float32)
     angle = rng.choice([0, np.pi / 2, rng.uniform(0, np.pi)])
@@ -485,13 +500,11 @@ def draw_texture(rng, size):
 
 
 def draw_room(picture, rng):
-    """Furniture, windows, lines and, half the time, a person, drawn over a picture."""
+    """Furniture, windows and lines drawn over a picture."""
     size = len(picture)
     picture = np.ascontiguousarray(picture, np.float32)
     for _ in range(rng.integers(1, 9)):
         draw_shape(picture, rng, size)
-    if rng.random() < 0.5:
-        draw_person(picture, rng, size)
     return picture
 
 
@@ -541,22 +554,20 @@ def draw_person(picture, rng, size):
 
 
 def photograph(scene, rng):
-    """A scene (size, size) of 0 to 1 as a camera gives it: (28, 28) uint8."""
+    """A scene (size, size) of 0 to 1 as a camera gives it: (28, 28) uint8. Little noise is left of
+    the camera's once so many of its pixels are made one."""
     scene = blur(scene, rng)
     scene = expose(scene, rng)
-    scene = scene + rng.normal(0, 0.05 * rng.random() ** 2, scene.shape)
+    scene = scene + rng.normal(0, 0.01 * rng.random(), scene.shape)
     scene = np.clip(scene * 255, 0, 255).astype(np.uint8)
-    if rng.random() < 0.4:
-        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 90))]
-        scene = cv2.imdecode(cv2.imencode(".jpg", scene, quality)[1], cv2.IMREAD_GRAYSCALE)
     return cv2.resize(scene, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
 
 
 def blur(scene, rng):
     """Defocus, and now and then movement."""
     size = len(scene)
-    if rng.random() < 0.5:
-        scene = cv2.GaussianBlur(scene, (0, 0), size * rng.uniform(0.004, 0.022))
+    if rng.random() < 0.8:
+        scene = cv2.GaussianBlur(scene, (0, 0), size * rng.uniform(0.004, 0.024))
     if rng.random() < 0.15:
         length, angle = size * rng.uniform(0.02, 0.08), rng.uniform(0, np.pi)
         n = int(length) * 2 + 3
@@ -575,7 +586,7 @@ def expose(scene, rng):
     scene = scene * (wanted / max(scene.mean(), 0.05)) ** rng.uniform(0.4, 1)
     scene = np.clip(scene, 0, None)
     scene = (scene / np.cbrt(1 + scene**3)) ** rng.uniform(0.7, 1.4)
-    contrast = rng.uniform(0.4, 0.8) if rng.random() < 0.15 else rng.uniform(0.85, 1.5)
+    contrast = rng.uniform(0.25, 0.8) if rng.random() < 0.2 else rng.uniform(0.85, 1.5)
     mean = scene.mean()
     return (scene - mean) * contrast + mean + rng.uniform(-0.1, 0.1)
 
@@ -600,7 +611,9 @@ def draw_pictures(hand, poses, seed, indices, size=DETAIL):
     rngs = [np.random.default_rng([seed, i]) for i in indices]
     variants = [pick_variant(poses, i, rng) for i, rng in zip(indices, rngs, strict=True)]
     joints = np.stack([loosen(v, rng) for v, rng in zip(variants, rngs, strict=True)])
-    posed = pose_hands(hand, joints, [draw_build(rng) for rng in rngs])
+    builds = [draw_build(rng) for rng in rngs]
+    longer = np.stack([rng.uniform(*LONGER) for rng in rngs])
+    posed = pose_hands(hand, joints, builds, longer)
     scenes, photographs = [], []
     for vertices, variant, rng in zip(posed, variants, rngs, strict=True):
         grey, alpha = draw_hand(hand, vertices, variant, rng, size)
@@ -611,10 +624,14 @@ def draw_pictures(hand, poses, seed, indices, size=DETAIL):
 
 
 def pick_variant(poses, index, rng):
-    """One of the variants of image `index`'s letter, by weight."""
+    """A variant of image `index`'s letter: one by weight, or a mixture of two seen alike."""
     variants = poses[LETTERS[index % len(LETTERS)]]
     weights = np.array([variant.weight for variant in variants])
-    return variants[rng.choice(len(variants), p=weights / weights.sum())]
+    picked = rng.choice(len(variants), 2, p=weights / weights.sum())
+    one, other = (variants[k] for k in picked)
+    share = rng.random() if np.abs(one.view - other.view).max() <= ALIKE else 0
+    mixed = (a + (b - a) * share for a, b in zip(one[2:], other[2:], strict=True))
+    return Variant(one.letter, one.weight, *mixed)
 
 
 def csv_lines(indices, pictures):
