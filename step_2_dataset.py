@@ -34,6 +34,7 @@ from tqdm import tqdm
 LETTERS = "ABCDEFGHIKLMNOPQRSTUVWXY"  # classes 0..23; J and Z are signed with a motion
 SIZE = 28  # pixels, width and height of an image
 PIXELS = SIZE * SIZE
+REAL_SHARE = 0.25  # of training, where there is more than Sign Language MNIST
 MEAN = 0.485  # of pixels / 255; the tutorial's, after the red channel of ImageNet
 STD = 0.229
 HEADER = ",".join(["label", *(f"pixel{i}" for i in range(1, PIXELS + 1))])
@@ -245,9 +246,9 @@ def get_train_test_loaders(batch_size=32, augment=True, sets=None, extra=()):
     """DataLoaders of the training images (shuffled, augmented unless told otherwise) and the test
     images (in order, as they are) of the data sets named `sets`, by default of all in data/.
 
-    `extra` are paths of further csv files to train on. Sign Language MNIST and all the rest make
-    up half of an epoch each, whatever their sizes: where there are both, an epoch has as many
-    images as they have together, drawn at random.
+    `extra` are paths of further csv files to train on. Sign Language MNIST makes up REAL_SHARE of
+    an epoch, all the rest what remains, whatever their sizes: where there are both, an epoch has as
+    many images as they have together, drawn at random.
 
     Raises FileNotFoundError if there are none, DataError if a file is not as it must be.
     """
@@ -258,19 +259,20 @@ def get_train_test_loaders(batch_size=32, augment=True, sets=None, extra=()):
     )
     testset = SignLanguageMNIST([find_csv(test) for _, test in files])
     real = [name == SIGN_MNIST for name in names] + [False for _ in extra]
-    sampler = halve(torch.tensor(real).repeat_interleave(torch.tensor(trainset.lengths)))
+    sampler = weigh(torch.tensor(real).repeat_interleave(torch.tensor(trainset.lengths)))
     return (
         DataLoader(trainset, batch_size=batch_size, sampler=sampler, shuffle=sampler is None),
         DataLoader(testset, batch_size=batch_size, shuffle=False),
     )
 
 
-def halve(real):
-    """A sampler that takes half of its images from where `real`, bool (N,), is true and half from
-    the others; None if there is only one kind."""
+def weigh(real):
+    """A sampler that takes REAL_SHARE of its images from where `real`, bool (N,), is true and the
+    others from the rest; None if there is only one kind."""
     if real.all() or not real.any():
         return None
-    return WeightedRandomSampler(torch.where(real, 1 / real.sum(), 1 / (~real).sum()), len(real))
+    weights = torch.where(real, REAL_SHARE / real.sum(), (1 - REAL_SHARE) / (~real).sum())
+    return WeightedRandomSampler(weights, len(real))
 
 
 def available_sets():

@@ -9,6 +9,7 @@ which training.pth keeps until the run is complete, and ends at the weights of a
 
 import argparse
 import io
+import math
 import pickle
 import sys
 import time
@@ -24,6 +25,8 @@ from tqdm import tqdm
 
 from step_2_dataset import (
     LETTERS,
+    MEAN,
+    STD,
     DataError,
     get_train_test_loaders,
     run,
@@ -36,17 +39,21 @@ UNFINISHED = "training.pth"  # all that --resume needs
 PICTURE = "training.png"
 
 NEAR = 9  # pixels, side of the square around a pixel whose contrast is made even
+LOOKS = 6  # at each image, of a trained Net
+STEP = 3  # pixels left out at two sides of an image, to see the rest larger
 
-IMAGES = 190_000  # seen in training unless --epochs says otherwise: a minute on two cores
-EPOCHS = 20  # at most, then
-BATCH_SIZE = 128  # larger ones do not make an epoch faster on a CPU
-LEARNING_RATE = 0.2  # the peak of the one-cycle schedule
+IMAGES = 400_000  # seen in training unless --epochs says otherwise: minutes on two cores
+EPOCHS = 30  # at most, then
+BATCH_SIZE = 256
+LEARNING_RATE = 0.1  # the peak of the one-cycle schedule
 MOMENTUM = 0.9
 WEIGHT_DECAY = 5e-4
 LABEL_SMOOTHING = 0.1
 PRINT_EVERY = 100  # batches
-NOTHING_WEIGHT = 0.15  # of the loss of images without a hand, beside that of the others
-PATTERNS = (2, 3, 5, 9, 14)  # cells a side of what such images are made of
+NOTHING = 0.0  # logit of "no hand" beside those of the letters
+NOTHING_SHARE = 1 / 8  # images without a hand, for each with one
+EVEN_WEIGHT = 0.3  # of the loss that makes all letters equally probable where no hand is
+HAND_WEIGHT = 0.5  # of the loss that tells hand from none
 FAST_BF16 = ("avx512_bf16", "amx_bf16")  # a CPU's instructions that make bfloat16 worth it
 MAX_EPOCHS = 10_000  # seeds apart, so that two runs' epochs do not share any
 
@@ -55,33 +62,52 @@ class Net(nn.Module):
     """Three convolutional and three fully connected layers.
 
     Takes float32 (N, 1, 28, 28), normalised images, and gives float32 (N, 24), logits in the
-    order of LETTERS. Pooling comes before normalisation and activation, which then have a quarter
-    of the values to work on.
+    order of LETTERS. When it is not training, these are the mean of six looks at each image, so
+    that it matters less where in the crop a hand is, and not at all whether it is left or right.
+    Pooling comes before normalisation and activation, which then have a quarter of the values to
+    work on.
     """
 
     def __init__(self):
         super().__init__()
-        self.conv1 = nn.Conv2d(2, 24, 3, padding=1, bias=False)
-        self.norm1 = nn.BatchNorm2d(24)
-        self.conv2 = nn.Conv2d(24, 48, 3, padding=1, bias=False)
-        self.norm2 = nn.BatchNorm2d(48)
-        self.conv3 = nn.Conv2d(48, 96, 3, padding=1, bias=False)
-        self.norm3 = nn.BatchNorm2d(96)
+        self.conv1 = nn.Conv2d(2, 32, 3, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(32)
+        self.conv2 = nn.Conv2d(32, 64, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(64)
+        self.conv3 = nn.Conv2d(64, 128, 3, padding=1, bias=False)
+        self.norm3 = nn.BatchNorm2d(128)
         self.pool = nn.MaxPool2d(2)
         self.drop = nn.Dropout(0.2)
-        self.fc1 = nn.Linear(96 * 3 * 3, 256)
+        self.fc1 = nn.Linear(128 * 3 * 3, 256)
         self.fc2 = nn.Linear(256, 128)
         self.fc3 = nn.Linear(128, len(LETTERS))
         self.to(memory_format=torch.channels_last)  # convolutions on a CPU take half the time
 
     def forward(self, x):
-        x = normalise_contrast(x)  # (N, 2, 28, 28)
-        x = self.norm1(self.pool(self.conv1(x))).relu()  # (N, 24, 14, 14)
-        x = self.norm2(self.pool(self.conv2(x))).relu()  # (N, 48, 7, 7)
-        x = self.norm3(self.pool(self.conv3(x))).relu()  # (N, 96, 3, 3)
+        x = normalise_contrast(x)
+        if self.training:
+            return self.read(x)
+        return self.read(look_around(x)).unflatten(0, (LOOKS, -1)).mean(dim=0)
+
+    def read(self, x):
+        """Logits (N, 24) of normalise_contrast's (N, 2, 28, 28)."""
+        x = self.norm1(self.pool(self.conv1(x))).relu()  # (N, 32, 14, 14)
+        x = self.norm2(self.pool(self.conv2(x))).relu()  # (N, 64, 7, 7)
+        x = self.norm3(self.pool(self.conv3(x))).relu()  # (N, 128, 3, 3)
         x = self.fc1(self.drop(x.flatten(1))).relu()
         x = self.fc2(self.drop(x)).relu()
         return self.fc3(x)
+
+
+def look_around(x):
+    """LOOKS looks at each of the images (N, C, H, W), (LOOKS * N, C, H, W): all of it, its mirror
+    image, and all but STEP rows and columns at two adjacent sides, enlarged, two of them mirrored.
+    Together, they are the same for the mirror images."""
+    upper, lower = x[:, :, :-STEP], x[:, :, STEP:]
+    mirrored = [upper[..., STEP:].flip(3), lower[..., :-STEP].flip(3)]
+    parts = torch.cat([upper[..., :-STEP], lower[..., STEP:], *mirrored])
+    parts = F.interpolate(parts, x.shape[2:], mode="bilinear")
+    return torch.cat([x, x.flip(3), parts])
 
 
 def normalise_contrast(x):
@@ -106,9 +132,8 @@ def train(net, criterion, optimizer, trainloader, epoch, scheduler=None):
 
     `trainloader` gives batches as get_train_test_loaders does, `criterion` a loss of logits and
     labels; `scheduler`, if any, is stepped after each batch. Beside its images the network sees
-    some without a hand, for which all letters are to be equally probable (outlier exposure,
-    Hendrycks et al., 2019). Returns the epoch's mean loss and the share of images read rightly
-    while training, both of the batches' own images alone.
+    some without a hand (see `nothing_loss`). Returns the epoch's mean loss and the share of images
+    read rightly while training, both of the batches' own images alone.
     """
     net.train()
     device = next(net.parameters()).device
@@ -123,7 +148,7 @@ def train(net, criterion, optimizer, trainloader, epoch, scheduler=None):
             outputs = net(images)
         outputs, nothing = outputs.float().tensor_split([len(labels)])
         loss = criterion(outputs, labels)
-        (loss - NOTHING_WEIGHT * nothing.log_softmax(dim=1).mean()).backward()
+        (loss + nothing_loss(outputs, nothing)).backward()
         optimizer.step()
         if scheduler:
             scheduler.step()
@@ -135,21 +160,73 @@ def train(net, criterion, optimizer, trainloader, epoch, scheduler=None):
     return loss_sum / seen, right / seen
 
 
+def nothing_loss(hands, nothing):
+    """What teaches the network to tell a hand from none, of logits (N, 24) of images with and
+    without one.
+
+    Where no hand is, all letters are to be equally probable (outlier exposure, Hendrycks et al.,
+    2019). And log(sum(exp(logits))), which is known as their negative energy (Liu et al., 2020), is
+    to be the log-odds that a hand is there, as if "no hand" had the logit NOTHING beside theirs.
+    """
+    missed = F.softplus(NOTHING - hands.logsumexp(dim=1)).mean()
+    imagined = F.softplus(nothing.logsumexp(dim=1) - NOTHING).mean()
+    uneven = -nothing.log_softmax(dim=1).mean()
+    return HAND_WEIGHT * (missed + imagined) + EVEN_WEIGHT * uneven
+
+
 def draw_nothing(images):
-    """Images where no hand is, about one for eight `images` (N, 1, H, W), of their size: half are
-    upper corners of these, enlarged, half random patterns of edges and shades."""
-    few = images[: len(images) // 16 + 1]
+    """Normalised images where no hand is, NOTHING_SHARE of the number of `images` (N, C, H, W), of
+    their size: a quarter are upper corners of these, enlarged, the others rooms."""
+    few = images[: math.ceil(len(images) * NOTHING_SHARE)]
     size = few.shape[2:]
     side = max(1, size[0] // 3)
     corners = [few[:, :, :side, :side], few[:, :, :side, -side:]]  # the lower ones show the arm
     corners = F.interpolate(corners[torch.randint(2, ())], size, mode="bilinear")
-    patterns = torch.zeros_like(few)
-    for cells in PATTERNS:  # their sum may have any brightness, which Net does not see
-        values = torch.rand(len(few), 1, cells, cells, device=few.device)
-        strength = torch.rand(len(few), 1, 1, 1, device=few.device).square()
-        mode = ("nearest", "bilinear")[torch.randint(2, ())]
-        patterns += strength * F.interpolate(values, size, mode=mode)
-    return torch.cat([corners, patterns])
+    rooms = (draw_rooms(len(few), size, few.device) - MEAN) / STD
+    return torch.where(torch.rand(len(few), 1, 1, 1, device=few.device) < 0.25, corners, rooms)
+
+
+def draw_rooms(count, size, device=None):
+    """Rooms without a hand, float32 (count, 1, *size), 0 to 1: light that falls off across a wall,
+    blotches, curtains, two bands (door frames, edges of furniture), and somebody in a third."""
+
+    def draw(low=0.0, high=1.0):
+        return torch.empty(count, 1, 1, 1, device=device).uniform_(low, high)
+
+    def perhaps(share):
+        return (draw() < share).float()
+
+    y = torch.linspace(-1, 1, size[0], device=device).view(-1, 1)
+    x = torch.linspace(-1, 1, size[1], device=device)
+    angle = draw(0, 2 * math.pi)
+    rooms = draw() + perhaps(0.8) * draw(0, 0.5) * (angle.cos() * x + angle.sin() * y)
+    for cells in (3, 6, 12):
+        blotches = torch.rand(count, 1, cells, cells, device=device) - 0.5
+        blotches = F.interpolate(blotches, size, mode=("nearest", "bilinear")[torch.randint(2, ())])
+        rooms = rooms + perhaps(0.3) * draw(0, 0.5) * blotches
+    rooms = rooms + perhaps(0.3) * draw(0, 0.15) * (draw(2, 22) * x + draw(0, 2 * math.pi)).sin()
+    for _ in range(2):
+        upright = (draw(0, 4).floor()) * math.pi / 2
+        angle = torch.where(draw() < 0.6, upright, draw(0, 2 * math.pi))
+        across = angle.cos() * x + angle.sin() * y - draw(-1.2, 1.2)
+        sharpness = draw(2, 30)
+        band = (sharpness * across).sigmoid() * (sharpness * (draw(0, 1.5) - across)).sigmoid()
+        rooms = torch.lerp(rooms, draw().expand_as(rooms), band * perhaps(0.35))
+    person, radius = perhaps(0.35), draw(0.25, 0.85)
+    x, y = (x - draw(-1, 1)) / radius, (y - draw(-1, 0.6)) / radius  # from the face, in its radii
+    skin = draw()
+    for right, down, width, height, brightness in (
+        (0, 3.2, 2.2, 1.8, draw()),  # shoulders
+        (0, 1.2, 0.45, 0.9, 0.8 * skin),  # neck
+        (0, -0.25, 0.85, 1.05, draw()),  # hair
+        (0, 0, 0.72, 1, skin),
+        (-0.3, -0.15, 0.16, 0.1, 0.4 * skin),  # eyes
+        (0.3, -0.15, 0.16, 0.1, 0.4 * skin),
+        (0, 0.5, 0.3, 0.1, 0.6 * skin),  # mouth
+    ):
+        inside = 1 - ((x - right) / width).square() - ((y - down) / height).square()
+        rooms = torch.lerp(rooms, brightness.expand_as(rooms), (6 * inside).sigmoid() * person)
+    return rooms.clamp(0, 1)
 
 
 def has_fast_bf16(device):
