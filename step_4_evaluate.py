@@ -37,15 +37,23 @@ from step_2_dataset import (
     write_figure,
     write_file,
 )
-from step_3_train import CHECKPOINT, Net, load_state
-from step_6_camera import Problem, center_crop, find_model, load_model, read_picture, shrink
+from step_3_train import CHECKPOINT, NOTHING, Net, load_state
+from step_6_camera import (
+    Problem,
+    center_crop,
+    find_model,
+    load_model,
+    read_picture,
+    shrink,
+    to_probabilities,
+)
 from step_6_camera import predict as predict_one
 
 MODEL = "signlanguage.onnx"
 PICTURE = "confusion.png"
 BATCH_SIZE = 256
 MAX_DIFFERENCE = 1e-4  # between the logits of both runtimes
-KEPT = 0.95  # of the images read rightly that the threshold lets pass
+KEPT = 0.98  # of the rendered images read rightly that the threshold lets pass: photographs fewer
 
 NO_HAND = "no_hand"  # folder of pictures that should be refused
 CROP = 0.92  # side of a shifted crop, share of the whole picture's
@@ -110,7 +118,8 @@ def load_net(path=CHECKPOINT):
 def export(net):
     """`net` as an ONNX model (onnx.ModelProto) for any batch size, checked by onnx.
 
-    Its metadata says what a program must know to use it: alphabet, mean, std and size.
+    Its metadata says what a program must know to use it: alphabet, mean, std and size of an image,
+    and nothing, the logit that no hand has beside the letters'.
     """
     images = torch.zeros(2, 1, SIZE, SIZE)
     program = torch.onnx.export(
@@ -122,7 +131,7 @@ def export(net):
         verbose=False,
     )
     model = program.model_proto
-    metadata = {"alphabet": LETTERS, "mean": MEAN, "std": STD, "size": SIZE}
+    metadata = {"alphabet": LETTERS, "mean": MEAN, "std": STD, "size": SIZE, "nothing": NOTHING}
     onnx.helper.set_model_props(model, {key: str(value) for key, value in metadata.items()})
     onnx.checker.check_model(model, full_check=True)
     return model
@@ -176,8 +185,8 @@ def choose_threshold(results):
     right = outputs.argmax(axis=1) == labels
     if not right.any():
         return 1 / len(LETTERS)
-    odds = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-    return float(np.quantile(1 / odds[right].sum(axis=1), 1 - KEPT))
+    certainty = to_probabilities(outputs[right], NOTHING).max(axis=1)
+    return float(np.quantile(certainty, 1 - KEPT))
 
 
 def confusion_matrix(outputs, labels):

@@ -28,7 +28,8 @@ ALPHABET = "ABCDEFGHIKLMNOPQRSTUVWXY"
 MEAN, STD = 0.485, 0.229  # of pixels in [0, 1]
 SIZE = 28  # pixels
 THRESHOLD = 0.53  # least probability at which a letter is believed
-METADATA = {"alphabet": str, "mean": float, "std": float, "size": int, "threshold": float}
+METADATA = {"alphabet": str, "mean": float, "std": float, "size": int}
+METADATA |= {"nothing": float, "threshold": float}
 
 BOX = 0.7  # guide box, share of the frame's shorter side: a hand at arm's length fills it
 TRIM = 0.02  # share of a crop that may be given up for speed
@@ -115,6 +116,7 @@ class Model:
     mean: float = MEAN
     std: float = STD
     size: int = SIZE
+    nothing: float = -np.inf  # logit of "no hand"; a model that does not say it knows no such thing
     threshold: float = THRESHOLD
 
 
@@ -122,8 +124,15 @@ def predict(model, image):
     """Probability of each letter, float32 (letters,), for a grey uint8 (size, size)."""
     name = model.session.get_inputs()[0].name
     logits = model.session.run(None, {name: normalise(image, model.mean, model.std)})[0][0]
-    odds = np.exp(logits - logits.max())
-    return odds / odds.sum()
+    return to_probabilities(logits, model.nothing)
+
+
+def to_probabilities(logits, nothing):
+    """The softmax of float32 logits (..., letters) and one more, `nothing`, that of no hand: what
+    the letters' probabilities lack to one is its."""
+    top = np.maximum(logits.max(axis=-1, keepdims=True), nothing)
+    odds = np.exp(logits - top)
+    return odds / (odds.sum(axis=-1, keepdims=True) + np.exp(nothing - top))
 
 
 def find_model():
@@ -154,8 +163,8 @@ def load_model(path):
 
 def check_model(model):
     """The model, if a black image gives a finite number for each letter; or else ValueError."""
-    if not (model.std > 0 and 0 <= model.threshold <= 1):
-        raise ValueError("std must be above 0, and the threshold in [0, 1]")
+    if not (model.std > 0 and 0 <= model.threshold <= 1 and model.nothing < np.inf):
+        raise ValueError("std must be above 0, the threshold in [0, 1], nothing a finite number")
     answer = predict(model, np.zeros((model.size, model.size), np.uint8))
     if answer.shape != (len(model.alphabet),) or not np.isfinite(answer).all():
         raise ValueError(

@@ -270,7 +270,7 @@ def test_every_letter_is_read(model, letter):
 
 def test_a_model_without_metadata_is_the_tutorials(model):
     assert (model.alphabet, model.mean, model.std) == ("ABCDEFGHIKLMNOPQRSTUVWXY", 0.485, 0.229)
-    assert (model.size, model.threshold) == (28, 0.53)
+    assert (model.size, model.nothing, model.threshold) == (28, -np.inf, 0.53)
 
 
 def test_a_model_of_fixed_batch_and_other_names_is_taken(tmp_path):
@@ -287,6 +287,18 @@ def test_metadata_are_read_and_used(tmp_path):
     assert (model.alphabet, model.size, model.threshold) == ("ab", 4, 0.9)
     white = camera.predict(model, np.full((4, 4), 255, np.uint8))  # the second logit is 2
     assert white[1] == pytest.approx(1 / (1 + np.exp(-2)))
+
+
+@pytest.mark.parametrize("nothing", [-80.0, 0.0, 3.0, 900.0])
+def test_no_hand_takes_its_share_of_the_probability(tmp_path, nothing):
+    weights = np.zeros((784, 24), np.float32)
+    weights[:, 5] = 2 / 784 * 0.229 / (1 - 0.485)  # the logit of F is 2 for a white image
+    path = save_model(tmp_path / "m.onnx", {"nothing": str(nothing)}, weights=weights)
+    model = camera.load_model(path)
+    probabilities = camera.predict(model, np.full((28, 28), 255, np.uint8))
+    odds = np.exp([0] * 5 + [2] + [0] * 18 + [min(nothing, 100)])
+    assert probabilities == pytest.approx(odds[:24] / odds.sum(), abs=1e-6)
+    assert probabilities.dtype == np.float32
 
 
 def test_the_model_runs_on_one_thread_of_the_processor(model):
@@ -342,6 +354,8 @@ WRONG_MODELS = {
     "mean in words": lambda path: save_model(path, {"mean": "half"}),
     "std of nothing": lambda path: save_model(path, {"std": "0"}),
     "size of nothing": lambda path: save_model(path, {"size": "-3"}),
+    "nothing is no number": lambda path: save_model(path, {"nothing": "nan"}),
+    "certainly nothing": lambda path: save_model(path, {"nothing": "inf"}),
     "threshold of two": lambda path: save_model(path, {"threshold": "2"}),
 }
 
