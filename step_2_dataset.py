@@ -248,7 +248,7 @@ def get_train_test_loaders(batch_size=32, augment=True, sets=None, extra=()):
 
     `extra` are paths of further csv files to train on. Sign Language MNIST makes up REAL_SHARE of
     an epoch, all the rest what remains, whatever their sizes: where there are both, an epoch has as
-    many images as they have together, drawn at random.
+    many images as they have together, drawn at random: some more than once, some not at all.
 
     Raises FileNotFoundError if there are none, DataError if a file is not as it must be.
     """

@@ -39,11 +39,11 @@ UNFINISHED = "training.pth"  # all that --resume needs
 PICTURE = "training.png"
 
 NEAR = 9  # pixels, side of the square around a pixel whose contrast is made even
-LOOKS = 6  # at each image, of a trained Net
+LOOKS = 4  # at each image, of a trained Net
 STEP = 3  # pixels left out at two sides of an image, to see the rest larger
 
-IMAGES = 400_000  # seen in training unless --epochs says otherwise: minutes on two cores
-EPOCHS = 30  # at most, then
+IMAGES = 600_000  # seen in training unless --epochs says otherwise: minutes on two cores
+EPOCHS = 15  # at most, then
 BATCH_SIZE = 256
 LEARNING_RATE = 0.1  # the peak of the one-cycle schedule
 MOMENTUM = 0.9
@@ -62,7 +62,7 @@ class Net(nn.Module):
     """Three convolutional and three fully connected layers.
 
     Takes float32 (N, 1, 28, 28), normalised images, and gives float32 (N, 24), logits in the
-    order of LETTERS. When it is not training, these are the mean of six looks at each image, so
+    order of LETTERS. When it is not training, these are the mean of four looks at each image, so
     that it matters less where in the crop a hand is, and not at all whether it is left or right.
     Pooling comes before normalisation and activation, which then have a quarter of the values to
     work on.
@@ -101,11 +101,11 @@ class Net(nn.Module):
 
 def look_around(x):
     """LOOKS looks at each of the images (N, C, H, W), (LOOKS * N, C, H, W): all of it, its mirror
-    image, and all but STEP rows and columns at two adjacent sides, enlarged, two of them mirrored.
-    Together, they are the same for the mirror images."""
-    upper, lower = x[:, :, :-STEP], x[:, :, STEP:]
-    mirrored = [upper[..., STEP:].flip(3), lower[..., :-STEP].flip(3)]
-    parts = torch.cat([upper[..., :-STEP], lower[..., STEP:], *mirrored])
+    image, and, enlarged, its upper left and, mirrored, its upper right part, STEP rows and columns
+    less. Together, they are the same for the mirror images. The lower parts, which the wrist is in,
+    were not worth their time."""
+    upper = x[:, :, :-STEP]
+    parts = torch.cat([upper[..., :-STEP], upper[..., STEP:].flip(3)])
     parts = F.interpolate(parts, x.shape[2:], mode="bilinear")
     return torch.cat([x, x.flip(3), parts])
 
@@ -161,12 +161,12 @@ def train(net, criterion, optimizer, trainloader, epoch, scheduler=None):
 
 
 def nothing_loss(hands, nothing):
-    """What teaches the network to tell a hand from none, of logits (N, 24) of images with and
-    without one.
+    """What teaches the network to tell a hand from none: a scalar, of logits `hands` (N, 24) of
+    images with one and `nothing` (M, 24) of images without.
 
     Where no hand is, all letters are to be equally probable (outlier exposure, Hendrycks et al.,
-    2019). And log(sum(exp(logits))), which is known as their negative energy (Liu et al., 2020), is
-    to be the log-odds that a hand is there, as if "no hand" had the logit NOTHING beside theirs.
+    2019). And log(sum(exp(logits))), known as their negative energy (Liu et al., 2020), less
+    NOTHING is to be the log-odds that a hand is there: "no hand" has that logit beside theirs.
     """
     missed = F.softplus(NOTHING - hands.logsumexp(dim=1)).mean()
     imagined = F.softplus(nothing.logsumexp(dim=1) - NOTHING).mean()
@@ -187,8 +187,9 @@ def draw_nothing(images):
 
 
 def draw_rooms(count, size, device=None):
-    """Rooms without a hand, float32 (count, 1, *size), 0 to 1: light that falls off across a wall,
-    blotches, curtains, two bands (door frames, edges of furniture), and somebody in a third."""
+    """Rooms without a hand, float32 (count, 1, *size), 0 to 1, `size` being height and width: light
+    that falls off across a wall; now and then blotches, a curtain, up to two bands (door frames,
+    edges of furniture); in half of them somebody."""
 
     def draw(low=0.0, high=1.0):
         return torch.empty(count, 1, 1, 1, device=device).uniform_(low, high)
@@ -196,36 +197,43 @@ def draw_rooms(count, size, device=None):
     def perhaps(share):
         return (draw() < share).float()
 
+    def across(x, y):
+        angle = draw(0, 2 * math.pi)
+        return angle.cos() * x + angle.sin() * y
+
     y = torch.linspace(-1, 1, size[0], device=device).view(-1, 1)
     x = torch.linspace(-1, 1, size[1], device=device)
-    angle = draw(0, 2 * math.pi)
-    rooms = draw() + perhaps(0.8) * draw(0, 0.5) * (angle.cos() * x + angle.sin() * y)
+    rooms = draw() + perhaps(0.8) * draw(0, 0.5) * across(x, y)
     for cells in (3, 6, 12):
         blotches = torch.rand(count, 1, cells, cells, device=device) - 0.5
         blotches = F.interpolate(blotches, size, mode=("nearest", "bilinear")[torch.randint(2, ())])
         rooms = rooms + perhaps(0.3) * draw(0, 0.5) * blotches
     rooms = rooms + perhaps(0.3) * draw(0, 0.15) * (draw(2, 22) * x + draw(0, 2 * math.pi)).sin()
     for _ in range(2):
-        upright = (draw(0, 4).floor()) * math.pi / 2
-        angle = torch.where(draw() < 0.6, upright, draw(0, 2 * math.pi))
-        across = angle.cos() * x + angle.sin() * y - draw(-1.2, 1.2)
+        upright = torch.where(draw() < 0.5, x, y)
+        place = torch.where(draw() < 0.6, upright, across(x, y)) - draw(-1.2, 1.2)
         sharpness = draw(2, 30)
-        band = (sharpness * across).sigmoid() * (sharpness * (draw(0, 1.5) - across)).sigmoid()
+        band = (sharpness * place).sigmoid() * (sharpness * (draw(0, 1.5) - place)).sigmoid()
         rooms = torch.lerp(rooms, draw().expand_as(rooms), band * perhaps(0.35))
-    person, radius = perhaps(0.35), draw(0.25, 0.85)
-    x, y = (x - draw(-1, 1)) / radius, (y - draw(-1, 0.6)) / radius  # from the face, in its radii
-    skin = draw()
+    somebody, light = perhaps(0.5), 1 + draw(0, 0.6) * across(x, y)
+    radius = draw(0.25, 0.85)
+    x, y = (x - draw(-1, 1)) / radius, (y - draw(-1, 0.6)) / radius  # from a face, in its radii
+    folds = (draw(1, 7) * (across(x, y) + draw(0, 0.5) * (2 * x).sin())).sin()
+    skin, hair, shirt = draw(), draw(), draw() * (1 + draw(0, 0.4) * folds)
+    eye = draw(0.12, 0.3), draw(0.08, 0.2), 0.4 * skin  # or glasses
     for right, down, width, height, brightness in (
-        (0, 3.2, 2.2, 1.8, draw()),  # shoulders
+        (0, 3.2, 2.2, 1.8, shirt),
         (0, 1.2, 0.45, 0.9, 0.8 * skin),  # neck
-        (0, -0.25, 0.85, 1.05, draw()),  # hair
+        (0, -0.25, 0.85, 1.05, hair),
         (0, 0, 0.72, 1, skin),
-        (-0.3, -0.15, 0.16, 0.1, 0.4 * skin),  # eyes
-        (0.3, -0.15, 0.16, 0.1, 0.4 * skin),
+        (0, 0.65, 0.55, 0.4, torch.where(draw() < 0.4, hair, skin)),  # beard
+        (-0.3, -0.15, *eye),
+        (0.3, -0.15, *eye),
         (0, 0.5, 0.3, 0.1, 0.6 * skin),  # mouth
     ):
         inside = 1 - ((x - right) / width).square() - ((y - down) / height).square()
-        rooms = torch.lerp(rooms, brightness.expand_as(rooms), (6 * inside).sigmoid() * person)
+        shown = (6 * inside).sigmoid() * somebody
+        rooms = torch.lerp(rooms, (brightness * light).expand_as(rooms), shown)
     return rooms.clamp(0, 1)
 
 
@@ -273,8 +281,8 @@ def fit(net, trainloader, epochs, lr, seed=1, unfinished=None, resume=False):
     """Train `net` for `epochs` and return its history, a (loss, accuracy) for each epoch.
 
     Every finished epoch is kept in the file `unfinished`, if given; with `resume`, training goes
-    on where that file's run was. Each epoch seeds shuffling and augmentation anew, from `seed`
-    and its number, so that a resumed run ends where an uninterrupted one does.
+    on where that file's run was. Each epoch seeds all that is random anew, from `seed` and
+    its number, so that a resumed run ends where an uninterrupted one does.
     """
     criterion = nn.CrossEntropyLoss(label_smoothing=LABEL_SMOOTHING)
     optimizer = optim.SGD(net.parameters(), lr, MOMENTUM, weight_decay=WEIGHT_DECAY, nesterov=True)
@@ -323,8 +331,11 @@ def load_progress(path, parts, settings):
                 f"{path}: the unfinished run had {name} {then}, not {value}; give the same flags "
                 "and data, or train without --resume"
             )
-    for name, part in parts.items():
-        part.load_state_dict(state["parts"][name])
+    try:
+        for name, part in parts.items():
+            part.load_state_dict(state["parts"][name])
+    except (KeyError, RuntimeError, ValueError):
+        raise DataError(f"{path}: of another network; train without --resume") from None
     return state["history"]
 
 

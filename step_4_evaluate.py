@@ -118,8 +118,8 @@ def load_net(path=CHECKPOINT):
 def export(net):
     """`net` as an ONNX model (onnx.ModelProto) for any batch size, checked by onnx.
 
-    Its metadata says what a program must know to use it: alphabet, mean, std and size of an image,
-    and nothing, the logit that no hand has beside the letters'.
+    Its metadata says what a program must know to use it: `alphabet`, `mean`, `std` and `size` of an
+    image, and `nothing`, the logit of no hand beside the letters'.
     """
     images = torch.zeros(2, 1, SIZE, SIZE)
     program = torch.onnx.export(
@@ -178,8 +178,8 @@ def choose_threshold(results):
     """The probability that KEPT of the rightly read validation images reach: the camera script
     takes what is below it for no letter.
 
-    `results` are those of `report`. The rendered hands' count, if there are any: before a
-    background it is as hard to be sure as before a camera.
+    `results` are those of `report`. The rendered hands' count, if there are any: they have
+    backgrounds, as before a camera, where fewer still reach it.
     """
     outputs, labels = results.get(RENDERED) or next(iter(results.values()))
     right = outputs.argmax(axis=1) == labels

@@ -121,15 +121,16 @@ class Model:
 
 
 def predict(model, image):
-    """Probability of each letter, float32 (letters,), for a grey uint8 (size, size)."""
+    """Probability of each letter, float32 (letters,), for a grey uint8 (size, size). What they lack
+    to one is the probability of no hand."""
     name = model.session.get_inputs()[0].name
     logits = model.session.run(None, {name: normalise(image, model.mean, model.std)})[0][0]
     return to_probabilities(logits, model.nothing)
 
 
 def to_probabilities(logits, nothing):
-    """The softmax of float32 logits (..., letters) and one more, `nothing`, that of no hand: what
-    the letters' probabilities lack to one is its."""
+    """Probabilities float32 (..., letters) of logits of that shape: the softmax of these and one
+    more, `nothing` (a float, -inf for none), that of no hand, whose share is left out."""
     top = np.maximum(logits.max(axis=-1, keepdims=True), nothing)
     odds = np.exp(logits - top)
     return odds / (odds.sum(axis=-1, keepdims=True) + np.exp(nothing - top))
@@ -701,9 +702,8 @@ def quiet_libraries():
 def main(argv=None):
     args = parse_arguments(argv)
     quiet_libraries()
-    cv2.setNumThreads(
-        1
-    )  # a frame is too small for two: they wait for each other, and both are busy
+    # A frame is too small for two threads: they wait for each other, and both are busy.
+    cv2.setNumThreads(1)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         if not args.headless:

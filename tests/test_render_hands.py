@@ -246,3 +246,20 @@ def test_committed_images_are_those_that_the_script_renders(hand, poses, name, s
     difference = np.abs(pictures.astype(int) - committed[:, 1:])
     assert (difference <= 1).mean() > 0.999
     assert difference.mean() < 0.05
+
+
+@pytest.mark.parametrize(("yaw", "mixed"), [(44.0, True), (46.0, False)])
+def test_only_variants_seen_alike_are_mixed(poses, yaw, mixed):
+    one = poses["A"][0]._replace(weight=1.0, view=np.zeros(3))
+    variants = {"A": [one, one._replace(view=np.array([yaw, 0, 0]))]}
+    rngs = map(np.random.default_rng, range(40))
+    yaws = {float(render_hands.pick_variant(variants, 0, rng).view[0]) for rng in rngs}
+    assert len(yaws) > 10 if mixed else yaws == {0.0, yaw}
+    assert 0 <= min(yaws) < max(yaws) <= yaw
+
+
+def test_fingers_are_made_longer(hand):
+    longer = np.array([[0.0] * 4, [0.01] * 4])
+    builds = [render_hands.AVERAGE] * 2
+    short, long = render_hands.pose_hands(hand, np.zeros((2, 21, 3)), builds, longer)
+    assert 0.005 < long[:, 1].max() - short[:, 1].max() < 0.015  # metres

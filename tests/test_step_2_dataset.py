@@ -204,7 +204,7 @@ def test_a_quarter_of_the_images_drawn_are_real(data, sets):
     assert (len(train.dataset), len(test.dataset), len(train)) == (576, 96 + 24, 576 / 32)
     real = slice(24, 504) if sets else slice(480)
     counts = torch.zeros(576)
-    for _ in range(20):
+    for _ in range(80):  # 24 draws of each real image: none is left out
         drawn = torch.tensor(list(train.sampler))
         assert len(drawn) == 576
         counts += drawn.bincount(minlength=576)
