@@ -58,10 +58,11 @@ def test_looks_are_the_image_its_mirror_image_and_two_parts():
     whole, mirrored, left, right_mirrored = looks
     assert torch.equal(whole, x)
     assert torch.equal(mirrored, x.flip(3))
-    assert left[0, 0, 9, [0, -1]].tolist() == [0, 27 - step_3.STEP]
-    assert right_mirrored[0, 0, 9, [0, -1]].tolist() == [27, step_3.STEP]
+    assert left[0, 0, 9, [0, -1]].tolist() == pytest.approx([0, 27 - step_3.STEP])
+    assert right_mirrored[0, 0, 9, [0, -1]].tolist() == pytest.approx([27, step_3.STEP])
     downwards = step_3.look_around(x[:1].transpose(2, 3))
-    assert [look[0, [0, -1], 9].tolist() for look in downwards[2:]] == [[0, 27 - step_3.STEP]] * 2
+    for look in downwards[2:]:  # both are upper parts
+        assert look[0, [0, -1], 9].tolist() == pytest.approx([0, 27 - step_3.STEP])
 
 
 def test_training_looks_once():
@@ -130,13 +131,14 @@ def test_training_makes_no_letter_probable_where_no_hand_is(data):
     optimizer = optim.SGD(net.parameters(), lr=0.1)
     certainties = []
     for _ in range(2):
+        net.eval()
         odds = net(step_3.draw_nothing(torch.rand(512, 1, 28, 28))).exp()
         certainty = odds.amax(dim=1) / (np.exp(step_3.NOTHING) + odds.sum(dim=1))
         certainties.append(certainty.mean().item())
         for _ in range(4):
             train(net, lambda outputs, labels: 0 * outputs.sum(), optimizer, loader, 0)
     assert certainties[0] > 0.8
-    assert certainties[1] < 0.5
+    assert certainties[1] < 0.2
 
 
 @pytest.mark.parametrize("bf16", [False, True])
