@@ -43,7 +43,7 @@ LOOKS = 4  # at each image, of a trained Net
 STEP = 3  # pixels left out at two sides of an image, to see the rest larger
 
 IMAGES = 600_000  # seen in training unless --epochs says otherwise: minutes on two cores
-EPOCHS = 15  # at most, then
+EPOCHS = 45  # at most, then
 BATCH_SIZE = 256
 LEARNING_RATE = 0.1  # the peak of the one-cycle schedule
 MOMENTUM = 0.9

@@ -152,8 +152,8 @@ def compare_epoch(trainset):
     return tutorial
 
 
-def run_step(script, folder):
-    command = [sys.executable, str(ROOT / script)]
+def run_step(folder, script, *arguments):
+    command = [sys.executable, str(ROOT / script), *arguments]
     return seconds(lambda: subprocess.run(command, cwd=folder, check=True, capture_output=True))
 
 
@@ -163,12 +163,11 @@ def compare_steps(trainset, testset, tutorial_epoch):
         for name in step_2_dataset.PUBLISHED:  # that data set alone, as in the tutorial
             path = step_2_dataset.find_csv(name).absolute()
             os.symlink(path, Path(folder, "data", path.name))
-        ours = run_step("step_3_train.py", folder)
+        ours = run_step(folder, "step_3_train.py", "--epochs", str(TUTORIAL_EPOCHS))
         tutorial = TUTORIAL_EPOCHS * tutorial_epoch
-        epochs = step_3_train.default_epochs(len(trainset))
-        what = f"step 3, {epochs} epochs ({TUTORIAL_EPOCHS}), s"
+        what = f"step 3, {TUTORIAL_EPOCHS} epochs, s"
         row(what, f"{ours:.1f}", f"{tutorial:.1f}", tutorial / ours, "~")
-        ours = run_step("step_4_evaluate.py", folder)
+        ours = run_step(folder, "step_4_evaluate.py")
     net = TutorialNet().eval()
     session = ort.InferenceSession(step_4_evaluate.export(net).SerializeToString())
     singles = DataLoader(TutorialDataset(trainset), 1)

@@ -193,7 +193,7 @@ def test_train_learns_small_data(data):
     assert history[-1][0] < history[0][0] / 2
 
 
-@pytest.mark.parametrize(("count", "epochs"), [(27455, 15), (10**7, 1), (480, 15), (200_000, 3)])
+@pytest.mark.parametrize(("count", "epochs"), [(27455, 22), (10**7, 1), (480, 45), (200_000, 3)])
 def test_epochs_make_minutes_of_training_unless_told(count, epochs):
     assert step_3.default_epochs(count) == epochs
 
