@@ -131,6 +131,8 @@ def export(net):
         verbose=False,
     )
     model = program.model_proto
+    for node in model.graph.node:
+        node.ClearField("metadata_props")  # traces of its code, with this machine's paths
     metadata = {"alphabet": LETTERS, "mean": MEAN, "std": STD, "size": SIZE, "nothing": NOTHING}
     onnx.helper.set_model_props(model, {key: str(value) for key, value in metadata.items()})
     onnx.checker.check_model(model, full_check=True)

@@ -3,7 +3,7 @@ import onnx
 import onnxruntime as ort
 import pytest
 import torch
-from conftest import assert_one_line, draw_letters, shell, write_csv
+from conftest import ROOT, assert_one_line, draw_letters, shell, write_csv
 from torch import nn
 
 import step_4_evaluate as step_4
@@ -88,6 +88,14 @@ def test_export_keeps_the_contract(data):
         images = torch.randn(count, 1, 28, 28)
         (logits,) = session.run(None, {"input": images.numpy()})
         np.testing.assert_allclose(logits, net(images).detach(), atol=1e-5)
+
+
+@pytest.mark.parametrize("shipped", [False, True])
+def test_model_says_nothing_of_the_machine_it_was_made_on(data, shipped):
+    """PyTorch's exporter notes which line of which file every node comes from."""
+    path = ROOT / "pretrained/signlanguage.onnx"
+    model = path.read_bytes() if shipped else step_4.export(Net()).SerializeToString()
+    assert b"step_3_train.py" not in model
 
 
 def test_confusion_matrix_and_table(capsys):
