@@ -13,6 +13,8 @@ import stat
 import sys
 from pathlib import Path
 
+INTERRUPTED = 128 + signal.SIGINT  # exit status, as shells report a program ended by Ctrl-C
+
 
 class Problem(Exception):
     """Something the user can mend. Its text is one line: what is wrong, where, what to do."""
@@ -33,13 +35,15 @@ def run(main):
     except (Problem, OSError) as error:
         sys.exit(f"{Path(sys.argv[0]).name}: {in_a_line(error)}")
     except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
+        sys.exit(INTERRUPTED)
 
 
 def in_a_line(error):
     """What an exception says, without line breaks or Python's error numbers."""
-    named = isinstance(error, OSError) and error.strerror and error.filename
-    return " ".join((f"{error.filename}: {error.strerror}" if named else str(error)).split())
+    text = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return " ".join(text.split())
 
 
 # ---------------------------------------------------------------- files
@@ -84,6 +88,17 @@ def write_figure(path, figure):
     write_file(path, buffer.getvalue())
 
 
+def require_file(path, advice):
+    """Raise FileNotFoundError, which ends with `advice`, if `path` is not there, and Problem if it
+    is not a file: reading a folder fails, reading a pipe may never end."""
+    try:
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(f"{path}: no such file; {advice}") from None
+    if not stat.S_ISREG(mode):
+        raise Problem(f"{path}: a folder or a device, not a file")
+
+
 # ---------------------------------------------------------------- flags
 
 
@@ -102,3 +117,10 @@ def number(kind, low, high, above=False):
         return value
 
     return parse
+
+
+def nonempty(text):
+    """An argparse type: the name of a file or folder, which is not empty as an unset variable."""
+    if not text:
+        raise argparse.ArgumentTypeError("an empty name")
+    return text

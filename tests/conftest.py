@@ -1,9 +1,11 @@
 """What the tests share: small csv files, a folder to work in, the scripts run as a user would."""
 
+import http.server
 import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +52,54 @@ def data(workdir):
     write_csv(workdir / "data/sign_mnist_train.csv", *draw_letters(480))
     write_csv(workdir / "data/sign_mnist_test.csv", *draw_letters(96, seed=1))
     return workdir
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Answers with what `serve` was given for the path."""
+
+    def do_GET(self):
+        answer = self.server.content.get(self.path[1:], 404)
+        if isinstance(answer, int):
+            self.send_error(answer)
+        elif isinstance(answer, str):
+            self.send_response(302)
+            self.send_header("Location", answer)
+            self.end_headers()
+        elif isinstance(answer, bytes):
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+        else:
+            answer(self.wfile)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def serve():
+    """A function that serves contents by their paths, and gives the url that they follow. A content
+    is bytes, a str (redirection), an int (error status), or a function that writes an answer."""
+    servers = []
+
+    def start(content):
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.content, server.daemon_threads = content, True
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}/"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def snapshot(folder):
+    """The files in `folder`, and in the folders in it, and what is in them."""
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return {path.relative_to(folder): path.read_bytes() for path in paths}
 
 
 @pytest.fixture(scope="session")
