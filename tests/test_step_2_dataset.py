@@ -455,9 +455,7 @@ def test_script_explains_failures_in_one_line(data):
 
 
 def test_wrong_folder_is_named(data):
-    with pytest.raises(
-        FileNotFoundError, match=r"nowhere/.*: no such file; .* that folder"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"nowhere/.*: no such file; .* that folder"):
         step_2.main(["--from", "nowhere"])
 
 
