@@ -11,27 +11,31 @@ Sign Language MNIST comes from data/, where it is already there; else from DIR, 
 that the environment variable SIGN_MNIST_DIR names; else from the internet.
 """
 
+from data.plumbing import Problem, clear_drafts, draft_name, in_a_line, nonempty, run
+
+# isort: split
 import argparse
 import gzip
 import hashlib
 import math
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from matplotlib.figure import Figure
 from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler
 
 from data.download import Progress as Progress  # for data/render_hands.py
 from data.download import download, extract
-from data.plumbing import Problem, in_a_line, nonempty, run, write_figure
+from data.figures import save_samples
 from data.read_csv import read_csv
 
 LETTERS = "ABCDEFGHIKLMNOPQRSTUVWXY"  # classes 0..23; J and Z are signed with a motion
 NO_HAND = len(LETTERS)  # the class after theirs: an image without a hand
+NO_HAND_LABEL = 26  # its label in a csv file, where 0..25 are A..Z
 SIZE = 28  # pixels, width and height of an image
 MEAN = 0.485  # of pixels / 255; the tutorial's, after the red channel of ImageNet
 STD = 0.229
@@ -111,8 +115,7 @@ class SignLanguageMNIST(Dataset):
         ]
 
 
-# Labels in csv files, where 0..25 are A..Z, of the classes 0..24.
-FILE_LABELS = [*SignLanguageMNIST.get_label_mapping(), 26]
+FILE_LABELS = [*SignLanguageMNIST.get_label_mapping(), NO_HAND_LABEL]  # of the classes 0..24
 
 
 def augment(images):
@@ -239,7 +242,8 @@ def get_data(source=None):
             return
         source = os.environ.get("SIGN_MNIST_DIR")
     DATA.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".new-", dir=DATA) as new:
+    clear_drafts(DATA, "new")
+    with tempfile.TemporaryDirectory(prefix=draft_name("new"), dir=DATA) as new:
         if source:
             copy_from(Path(source), Path(new))
         else:
@@ -253,8 +257,9 @@ def copy_from(source, folder):
     for name in PUBLISHED:
         path = find_csv(name, source)
         read_csv(path, HEADER, FILE_LABELS, f"{' and '.join(PUBLISHED)} must be in that folder")
-        with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
-            Path(folder, name).write_bytes(file.read())
+        open_plain = gzip.open if path.suffix == ".gz" else open
+        with open_plain(path, "rb") as file, open(Path(folder, name), "wb") as copy:
+            shutil.copyfileobj(file, copy)
 
 
 def download_to(folder):
@@ -305,24 +310,17 @@ def describe(dataset):
         print(f"{path}: {len(labels):,} images, {kind}{note}")
 
 
-def save_samples(path, dataset, variations=4):
-    """Write a picture: an image of every letter, and beside it as many augmented `variations`.
-
-    `dataset` is a SignLanguageMNIST, plain or augmented.
-    """
-    figure = Figure(figsize=(11, 4.2), layout="constrained")
-    figure.suptitle("One image of every letter, and what augmentation makes of it")
+def draw_samples(dataset, variations=4):
+    """Of every letter in a SignLanguageMNIST an image and as many augmented `variations` of it,
+    float32 (1 + variations, 28, 28), by letter."""
+    samples = {}
     for number, letter in enumerate(LETTERS):
-        axes = figure.add_subplot(6, 4, number + 1)
-        axes.set_axis_off()
-        axes.set_title(letter, loc="left", x=-0.09, y=0.3)
         found = (dataset._labels[:, 0] == number).nonzero()
         if len(found):
             image = dataset._samples[found[0]].float() / 255  # (1, 1, 28, 28)
-            tiles = torch.cat([image, augment(image.repeat(variations, 1, 1, 1))])
-            row = torch.cat([*F.pad(tiles[:, 0], (1, 1, 1, 1), value=1.0)], dim=1)
-            axes.imshow(row.numpy(), cmap="gray", vmin=0, vmax=1)
-    write_figure(path, figure)
+            varied = augment(image.repeat(variations, 1, 1, 1))
+            samples[letter] = torch.cat([image, varied])[:, 0].numpy()
+    return samples
 
 
 def parse_args(argv):
@@ -349,7 +347,7 @@ def main(argv=None):
     describe(train.dataset)
     describe(test.dataset)
     print(next(iter(train)))
-    save_samples("samples.png", train.dataset)
+    save_samples("samples.png", draw_samples(train.dataset))
     print("samples.png: an image of every letter and its variations")
 
 

@@ -1,22 +1,20 @@
-"""Step 3: train the network.
+"""Step 3: train the network. [epoch, batch] loss, as in the tutorial, then how an epoch went:
+
+    [14,   100] loss: 1.293292
+    epoch 15/15  loss 1.2910  accuracy 0.7502  11.8 s
+    checkpoint.pth: the trained network; training.png: how it learned
 
     python step_3_train.py [--data CSV ...] [--epochs N] [--resume]
 
-    [0,     0] loss: 3.259413
-    [0,   100] loss: 3.190128
-    epoch  1/15  loss 3.1076  accuracy 0.0818  13.0 s
-    ...
-    checkpoint.pth: the trained network; training.png: how it learned
-
-An epoch sees as many images as there are in data/ and in the csv files named. What --resume needs
-after an interruption is in training.pth until the training is complete; it ends at the weights of
-an uninterrupted one.
+What --resume needs after an interruption is in training.pth until the training is complete; it ends
+at the weights of an uninterrupted one.
 """
 
+from data.plumbing import Problem, nonempty, number, run, write_file
+
+# isort: split
 import argparse
-import io
 import math
-import pickle
 import sys
 import time
 from functools import partial
@@ -26,17 +24,14 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 import torch.optim as optim
-from matplotlib.figure import Figure
 from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
-from data.plumbing import Problem, nonempty, number, require_file, run, write_figure, write_file
+from data.figures import save_curves
+from data.states import are_alike, load_state, to_bytes
 from step_2_dataset import LETTERS, get_train_test_loaders
 
 CHECKPOINT = "checkpoint.pth"
-UNFINISHED = "training.pth"  # all that --resume needs
-PICTURE = "training.png"
-
 NEAR = 9  # pixels, side of the square around a pixel whose contrast is made even
 LOOKS = 4  # at each image, of a trained Net
 MARGIN = 3  # pixels left out at two sides of an image, to see the rest larger
@@ -120,10 +115,9 @@ def look_around(x):
 def train(net, criterion, optimizer, trainloader, epoch, scheduler=None):
     """Train `net` for one epoch and print the tutorial's `[epoch, i] loss`, averaged so far.
 
-    `trainloader` gives batches as get_train_test_loaders does, `criterion` a loss of logits (N, 25)
-    and classes (N,); `scheduler`, if any, is stepped after each batch. Returns the epoch's mean
-    loss and the share of its images read rightly while training. Raises Problem if the loss is no
-    longer a number.
+    `criterion` gives a loss of logits (N, 25) and classes (N,); `scheduler`, if any, is stepped
+    after each batch. Returns the epoch's mean loss and the share of its images read rightly while
+    training. Raises Problem if the loss is no longer a number.
     """
     net.train()
     device = next(net.parameters()).device
@@ -164,22 +158,29 @@ def fit(net, trainloader, epochs, lr, seed=1, unfinished=None, resume=False):
     scheduler = optim.lr_scheduler.OneCycleLR(
         optimizer, lr, epochs=epochs, steps_per_epoch=len(trainloader)
     )
-    parts = {"net": net, "optimizer": optimizer, "scheduler": scheduler}
     settings = {"epochs": epochs, "batch size": trainloader.batch_size, "lr": lr, "seed": seed}
     settings["number of images"] = len(trainloader.dataset)
-    history = load_progress(unfinished, parts, settings) if resume else []
-    for epoch in range(len(history), epochs):
-        torch.manual_seed(hash((seed, epoch)))  # numbers have the same hash in every run
-        start = time.perf_counter()
-        history.append(train(net, criterion, optimizer, trainloader, epoch, scheduler))
-        print(epoch_line(epoch, epochs, *history[-1], time.perf_counter() - start), flush=True)
-        if unfinished:
-            save_progress(unfinished, parts, history, settings)
+    history = load_progress(unfinished, net, optimizer, scheduler, settings) if resume else []
+    try:
+        for epoch in range(len(history), epochs):
+            torch.manual_seed(hash((seed, epoch)))  # numbers have the same hash in every run
+            start = time.perf_counter()
+            result = train(net, criterion, optimizer, trainloader, epoch, scheduler)
+            print(epoch_line(epoch, epochs, *result, time.perf_counter() - start), flush=True)
+            if unfinished:
+                save_progress(unfinished, net, optimizer, settings, [*history, result])
+            history.append(result)
+    except KeyboardInterrupt:
+        if unfinished and history:
+            print(f"Interrupted; --resume goes on after epoch {len(history)}", file=sys.stderr)
+        raise
     return history
 
 
 # ================ plumbing: skip on first reading ================
 
+UNFINISHED = "training.pth"  # all that --resume needs
+PICTURE = "training.png"
 FAST_BF16 = ("avx512_bf16", "amx_bf16")  # a CPU's instructions that make bfloat16 worth it
 
 
@@ -208,69 +209,56 @@ def epoch_line(epoch, epochs, loss, accuracy, seconds):
     )
 
 
-def to_bytes(state):
-    """What torch.save writes of `state`."""
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    return buffer.getvalue()
+def to_progress(net, optimizer, settings, history):
+    """All that a training needs to go on after the epochs of `history`."""
+    return {
+        "net": net.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "settings": settings,
+        "history": history,
+    }
 
 
-def load_state(path, advice="python step_3_train.py makes it"):
-    """What torch.save wrote to `path`, tensors on the CPU.
-
-    Raises FileNotFoundError, which ends with `advice`, OSError if it cannot be read, or Problem if
-    it is not such a file.
-    """
-    require_file(path, advice)
-    content = Path(path).read_bytes()
-    try:
-        return torch.load(io.BytesIO(content), "cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError):
-        raise Problem(
-            f"{path}: damaged, or not written by step_3_train.py; remove it and train again"
-        ) from None
+def save_progress(path, *progress):
+    write_file(path, to_bytes(to_progress(*progress)))
 
 
-def save_progress(path, parts, history, settings):
-    """Write all that `load_progress` needs; `parts` are named objects that have a state_dict."""
-    states = {name: part.state_dict() for name, part in parts.items()}
-    write_file(path, to_bytes({"parts": states, "history": history, "settings": settings}))
-
-
-def load_progress(path, parts, settings):
-    """Bring `parts` to where the run that wrote `path` was, and return its history.
+def load_progress(path, net, optimizer, scheduler, settings):
+    """Bring `net`, `optimizer` and `scheduler`, new ones, to where the run that wrote `path` was,
+    and return its history.
 
     Raises FileNotFoundError if there is nothing to resume, Problem if that run had other
-    `settings`.
+    `settings` or another network.
     """
     state = load_state(path, "there is no unfinished run to resume; train without --resume")
+    expected = to_progress(net, optimizer, settings, [(1.0, 1.0)])
+    weights = enumerate(net.parameters())
+    expected["optimizer"]["state"] = {i: {"momentum_buffer": w.data} for i, w in weights}
+    history = state.get("history") if isinstance(state, dict) else None
+    if isinstance(history, list):
+        expected["history"] *= len(history)
+    foreign = Problem(f"{path}: not of a training of this network; train without --resume")
+    if not are_alike(state, expected):
+        raise foreign
     for name, value in settings.items():
         if (then := state["settings"][name]) != value:
             raise Problem(
                 f"{path}: the unfinished run had {name} {then}, not {value}; give the same flags "
                 "and data, or train without --resume"
             )
-    try:
-        for name, part in parts.items():
-            part.load_state_dict(state["parts"][name])
-    except (KeyError, RuntimeError, ValueError):
-        raise Problem(f"{path}: of another network; train without --resume") from None
-    return state["history"]
+    if not 1 <= len(history) <= settings["epochs"] or not all(map(is_possible, history)):
+        raise foreign
+    net.load_state_dict(state["net"])
+    optimizer.load_state_dict(state["optimizer"])
+    steps = scheduler.total_steps * len(history) // settings["epochs"]
+    scheduler.load_state_dict({"last_epoch": steps - 1, "_step_count": steps + 1})
+    scheduler.step()
+    return history
 
 
-def save_curves(path, history):
-    """Write a picture of loss and accuracy by epoch. `history` is a list of (loss, accuracy)."""
-    losses, accuracies = zip(*history, strict=True)
-    epochs = range(1, len(history) + 1)
-    figure = Figure(figsize=(9, 3.5), layout="constrained")
-    curves = (("loss", losses, "tab:red"), ("accuracy", accuracies, "tab:blue"))
-    for place, (name, values, color) in enumerate(curves, start=1):
-        axes = figure.add_subplot(1, 2, place, xlabel="epoch", title=f"Training {name} ")
-        axes.plot(epochs, values, color=color, marker="o")
-        axes.set_title(f"{values[-1]:.4f}", loc="right", color=color)
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.grid(alpha=0.3)
-    write_figure(path, figure)
+def is_possible(result):
+    loss, accuracy = result
+    return 0 <= loss < 1e30 and 0 <= accuracy <= 1
 
 
 def parse_args(argv):
@@ -320,14 +308,10 @@ def main(argv=None):
         fit(net, first_batch(trainloader), 1, args.lr, args.seed)
         return
     epochs = args.epochs or max(1, round(IMAGES / len(trainloader.dataset)))
-    try:
-        history = fit(net, trainloader, epochs, args.lr, args.seed, UNFINISHED, args.resume)
-    except KeyboardInterrupt:
-        print("Interrupted; --resume goes on after the last finished epoch", file=sys.stderr)
-        raise
+    history = fit(net, trainloader, epochs, args.lr, args.seed, UNFINISHED, args.resume)
     write_file(CHECKPOINT, to_bytes(net.cpu().state_dict()))
     save_curves(PICTURE, history)
-    Path(UNFINISHED).unlink()
+    Path(UNFINISHED).unlink(missing_ok=True)  # another training here may have ended first
     print(f"{CHECKPOINT}: the trained network; {PICTURE}: how it learned")
 
 

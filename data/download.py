@@ -24,9 +24,10 @@ from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
-from data.plumbing import Problem, in_a_line, whole_file
+from data.plumbing import Problem, in_a_line, in_background, whole_file
 
 TIMEOUT = 20  # seconds without a byte from the server
+MAX_WAIT = 60  # seconds until its answer begins
 SLOWEST = 2_000  # bytes a second, the mean after the first TIMEOUT seconds
 MAX_DOWNLOAD = 200_000_000  # bytes
 MAX_UNPACKED = 300_000_000  # bytes of a tar archive, or of a zip archive's member
@@ -101,10 +102,8 @@ def download(url, path, sha256=None, most=MAX_DOWNLOAD, progress=True):
     old file whole.
     """
     require_safe(url)
-    opener = urllib.request.build_opener(SafeRedirects)
-    request = urllib.request.Request(url, headers={"User-Agent": "sign-language-translator"})
     try:
-        with opener.open(request, timeout=TIMEOUT) as response, whole_file(path) as draft:
+        with ask(url) as response, whole_file(path) as draft:
             body, options = Download(response, most), {"desc": "download", "disable": not progress}
             with (
                 Progress.wrapattr(body, "read", body.length, **options) as source,
@@ -121,6 +120,14 @@ def download(url, path, sha256=None, most=MAX_DOWNLOAD, progress=True):
         elif isinstance(error, urllib.error.URLError):
             error = error.reason
         raise Problem(in_a_line(error)) from None
+
+
+def ask(url):
+    """A server's answer once its header is there, for which no single timeout holds."""
+    opener = urllib.request.build_opener(SafeRedirects)
+    request = urllib.request.Request(url, headers={"User-Agent": "sign-language-translator"})
+    answer = partial(opener.open, request, timeout=TIMEOUT)
+    return in_background(answer, lambda: None, MAX_WAIT)
 
 
 class SafeRedirects(urllib.request.HTTPRedirectHandler):

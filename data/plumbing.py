@@ -5,15 +5,17 @@ It needs the standard library alone, so that step 6 can do without torch.
 
 import argparse
 import contextlib
+import glob
 import io
 import os
 import secrets
+import shutil
 import signal
 import stat
 import sys
+from concurrent.futures import Future, wait
 from pathlib import Path
-
-INTERRUPTED = 128 + signal.SIGINT  # exit status, as shells report a program ended by Ctrl-C
+from threading import Thread
 
 
 class Problem(Exception):
@@ -27,23 +29,70 @@ def run(main):
     """Call `main` as a script does: what can go wrong for a user ends it with one line on standard
     error and exit status 1, Ctrl-C with 130, other signals that end a program with 128 and their
     number."""
-    for name in ("SIGTERM", "SIGHUP"):
-        if number := getattr(signal, name, None):  # Windows has no SIGHUP
-            signal.signal(number, lambda number, _: sys.exit(128 + number))
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # Windows has no SIGHUP, nohup ignores it
+        if (number := getattr(signal, name, None)) and signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, end)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name must not fail where it is printed
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         main()
-    except (Problem, OSError) as error:
+        print(end="", flush=True)
+    except (Problem, OSError, MemoryError) as error:
         sys.exit(f"{Path(sys.argv[0]).name}: {in_a_line(error)}")
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        sys.exit(128 + signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt
+        give_up_output()
+
+
+def end(number, _):
+    """What a signal does that ends a program: it lets the program clean up."""
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    sys.exit(128 + number)
+
+
+def give_up_output():
+    """Let Python not try again, and complain, at its end where standard output takes nothing any
+    more: a full disk, a pipe that nobody reads."""
+    try:
+        print(end="", flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def in_background(function, stop, seconds):
+    """What a function gives that Python cannot interrupt, called in a thread so that Ctrl-C can.
+    Raises what it raises, or TimeoutError after so many seconds; `stop` is called to end it."""
+    answer = Future()
+
+    def work():
+        try:
+            answer.set_result(function())
+        except Exception as error:
+            answer.set_exception(error)
+
+    try:
+        Thread(target=work, daemon=True).start()
+        return answer.result(seconds)
+    except BaseException:
+        stop()
+        wait([answer], 1)
+        raise
 
 
 def in_a_line(error):
     """What an exception says, without line breaks or Python's error numbers."""
-    text = str(error)
+    text = str(error) or type(error).__name__
     if isinstance(error, OSError) and error.strerror:
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return " ".join(text.split())
+
+
+def printable(name):
+    """A name as it is or, with line breaks or bytes that are no text in it, with escapes."""
+    return str(name) if str(name).isprintable() else ascii(str(name))
 
 
 # ---------------------------------------------------------------- files
@@ -62,7 +111,8 @@ def whole_file(path):
     if path.exists() and not stat.S_ISREG(path.stat().st_mode):
         yield path
         return
-    draft = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.tmp{path.suffix}")
+    clear_drafts(path.parent, path.stem)
+    draft = path.with_name(f"{draft_name(path.stem)}{path.suffix}")
     try:
         draft.touch(exist_ok=False)
         yield draft
@@ -72,7 +122,64 @@ def whole_file(path):
             error.filename = str(path)  # the name that the user knows
         raise
     finally:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink()
+
+
+@contextlib.contextmanager
+def growing_file(path):
+    """`whole_file` for what grows until the user ends it: Ctrl-C or a signal leaves it whole, too.
+    What a fault cuts short is kept as NAME.partial.EXT, and the old file as it was."""
+    ended = None
+    with whole_file(path) as draft:
+        try:
+            yield draft
+        except (KeyboardInterrupt, SystemExit) as signal:
+            ended = signal
+        except (Problem, OSError) as error:
+            if not draft.is_file() or draft.stat().st_size == 0:
+                raise
+            partial = draft.replace(Path(path).with_stem(f"{Path(path).stem}.partial"))
+            raise Problem(f"{in_a_line(error)}; {partial} is what came before") from error
+    if ended:
+        raise ended
+
+
+def draft_name(stem):
+    """A name for what is not finished, which nobody can guess and which says whose it is."""
+    return f".{stem}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
+
+
+def clear_drafts(folder, stem):
+    """Remove what is named by `draft_name` in `folder`, of runs that were killed."""
+    for path in Path(folder).glob(f".{glob.escape(stem)}.*.tmp*"):
+        owner = path.name.removeprefix(f".{stem}.").split(".")[0]
+        if owner.isdecimal() and not is_running(int(owner)):
+            with contextlib.suppress(OSError):  # another run may be doing the same
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def is_running(process):
+    """Whether there is a process of that number. On Windows, to ask would end it."""
+    try:
+        return os.name == "nt" or os.kill(process, 0) is None
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+
+
+def require_file(path, advice, most=None):
+    """Raise FileNotFoundError, which ends with `advice`, if `path` is not there, and Problem if it
+    is no file, as reading a pipe may never end, or has more than `most` bytes."""
+    try:
+        status = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(f"{path}: no such file; {advice}") from None
+    if not stat.S_ISREG(status.st_mode):
+        raise Problem(f"{path}: a folder or a device, not a file")
+    if most and status.st_size > most:
+        raise Problem(f"{path}: {status.st_size:,} bytes, more than {most:,}")
 
 
 def write_file(path, content):
@@ -86,17 +193,6 @@ def write_figure(path, figure):
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
     write_file(path, buffer.getvalue())
-
-
-def require_file(path, advice):
-    """Raise FileNotFoundError, which ends with `advice`, if `path` is not there, and Problem if it
-    is not a file: reading a folder fails, reading a pipe may never end."""
-    try:
-        mode = os.stat(path).st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        raise FileNotFoundError(f"{path}: no such file; {advice}") from None
-    if not stat.S_ISREG(mode):
-        raise Problem(f"{path}: a folder or a device, not a file")
 
 
 # ---------------------------------------------------------------- flags

@@ -1,9 +1,12 @@
+import gzip
 import hashlib
 import io
 import socket
 import tarfile
+import time
 import zipfile
 
+import numpy as np
 import pytest
 from conftest import snapshot
 
@@ -56,32 +59,73 @@ def test_redirections_are_followed(workdir, serve):
     assert (workdir / "file").read_bytes() == b"here"
 
 
-def head(*lines):
+def answer(*lines, body="some bytes", status="HTTP/1.1 200 OK"):
     """A function that writes an http answer of these header lines, and then a few bytes."""
-    answer = "\r\n".join(["HTTP/1.1 200 OK", *lines, "", "some bytes"]).encode()
-    return lambda file: file.write(answer)
+    content = "\r\n".join([status, *lines, "", body]).encode()
+    return lambda file: file.write(content)
+
+
+def trickle(start, seconds=0.05):
+    """A function that writes `start` and then a byte now and then, for ever."""
+
+    def write(file):
+        file.write(start)
+        while True:
+            file.write(b"x")
+            time.sleep(seconds)
+
+    return write
 
 
 BAD_ANSWERS = {
     "wrong checksum": (b"other", "sha256 is"),
-    "cut off": (head("Content-Length: 100"), "cut off after 10 of 100 bytes"),
+    "cut off": (answer("Content-Length: 100"), "cut off after 10 of 100 bytes"),
     "404": (404, "404"),
     "500": (500, "500"),
     "http elsewhere": ("http://example.invalid/archive", "is not https"),
     "http of a name like this machine's": ("http://127.0.0.1.example.invalid/x", "is not https"),
     "file": ("file:///etc/passwd", "not allowed"),
+    "host that does not parse": ("http://[::1/x", "Invalid IPv6 URL"),
+    "port that is none": ("https://127.0.0.1:port/x", "nonnumeric port"),
+    "host that is too long": (f"https://{'a' * 300}.org/x", "label"),
+    "redirection for ever": ("/x", "infinite loop"),
+    "no http": (answer(status="good morning"), "good morning"),
+    "no status": (answer(status="HTTP/1.1 abc"), "HTTP/1.1 abc"),
+    "nothing": (lambda file: None, "Remote end closed connection"),
+    "endless header": (answer(*["X: y"] * 200), "more than 100 headers"),
+    "negative chunk": (answer("Transfer-Encoding: chunked", body="-5\r\nabc"), "IncompleteRead"),
+    "chunk of no size": (answer("Transfer-Encoding: chunked", body="x\r\nabc"), "IncompleteRead"),
+    "too large": (answer(body="x" * 2000), "more than 1,000 bytes"),
+    "too slow": (trickle(b"HTTP/1.1 200 OK\r\n\r\n"), "slower than 2,000 bytes a second"),
+    "slow header": (trickle(b"HTTP/1.1 200 OK\r\nX: "), "TimeoutError"),
 }
 
 
 @pytest.mark.parametrize(("answer", "reason"), BAD_ANSWERS.values(), ids=BAD_ANSWERS)
-def test_bad_answer_is_explained_in_a_line_and_leaves_the_old_file(workdir, serve, answer, reason):
+def test_bad_answer_is_explained_in_a_line_and_leaves_the_old_file(
+    workdir, serve, monkeypatch, answer, reason
+):
+    monkeypatch.setattr(module, "TIMEOUT", 0.3)
+    monkeypatch.setattr(module, "MAX_WAIT", 1)
     (workdir / "file").write_bytes(b"old")
     before = snapshot(workdir)
     with pytest.raises(Problem) as caught:
-        download(serve({"x": answer}) + "x", "file", "0" * 64, progress=False)
+        download(serve({"x": answer}) + "x", "file", "0" * 64, most=1000, progress=False)
     assert reason in str(caught.value)
     assert "\n" not in str(caught.value)
     assert snapshot(workdir) == before
+
+
+@pytest.mark.parametrize("length", ["abc", "5, 5", "-3", "9" * 5000])
+def test_a_length_that_is_none_does_not_matter(workdir, serve, length):
+    """Or it is one line, if it is too much of one."""
+    url = serve({"x": answer(f"Content-Length: {length}")}) + "x"
+    if len(length) > 10:
+        with pytest.raises(Problem):
+            download(url, "file")
+    else:
+        download(url, "file")
+        assert (workdir / "file").read_bytes() == b"some bytes"
 
 
 def test_a_server_that_is_not_there_or_silent_is_given_up(workdir, monkeypatch):
@@ -110,7 +154,44 @@ def test_takes_the_files_named_whatever_their_folder(workdir, make, prefix):
     assert not (workdir.parent / "evil.py").exists()
 
 
+def change_zip(content, central, local, value):
+    """A zip archive with the two bytes at these offsets of its files' two headers changed."""
+    content = bytearray(content)
+    for mark, offset in ((b"PK\1\2", central), (b"PK\3\4", local)):
+        place = content.find(mark)
+        while place >= 0:
+            content[place + offset : place + offset + 2] = value.to_bytes(2, "little")
+            place = content.find(mark, place + 1)
+    return bytes(content)
+
+
+def damaged_lzma():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("first.csv", bytes(1000))
+    content = bytearray(buffer.getvalue())
+    content[50:56] = b"\xff" * 6
+    return bytes(content)
+
+
+def bad_pax():
+    """A tar.gz archive whose members have a size that is no number."""
+    buffer = io.BytesIO()
+    info = tarfile.TarInfo("first.csv")
+    info.pax_headers = {"size": "many", "mtime": "never"}
+    with tarfile.open(fileobj=buffer, mode="w:gz", format=tarfile.PAX_FORMAT) as archive:
+        archive.addfile(info)
+    packed = gzip.decompress(buffer.getvalue())
+    return gzip.compress(packed.replace(b"13 size=many", b"xx size=many"))
+
+
 BAD_ARCHIVES = {
+    "zip with a password": (change_zip(make_zip(CONTENTS), 8, 6, 1), "is encrypted"),
+    "zip of an unknown method": (change_zip(make_zip(CONTENTS), 10, 8, 77), "not supported"),
+    "zip with damaged LZMA": (damaged_lzma(), "not a zip or tar.gz archive"),
+    "tar with bad PAX numbers": (bad_pax(), "not a zip or tar.gz archive"),
+    "tar.gz in tar.gz": (gzip.compress(make_tar(CONTENTS)), "not a zip or tar.gz archive"),
+    "tar bomb": (make_tar({"x": bytes(10**6), **CONTENTS}), "more than 15,000 bytes"),
     "web page": (b"<html>please log in</html>", "not a zip or tar.gz archive"),
     "empty": (b"", "not a zip or tar.gz archive"),
     "zip cut short": (make_zip(CONTENTS)[:-100], "not a zip or tar.gz archive"),
@@ -130,3 +211,17 @@ def test_bad_archive_is_explained_in_a_line(workdir, monkeypatch, content, reaso
         extract("archive", workdir, NAMES)
     assert reason in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_archives_with_flipped_bytes_give_the_files_or_one_line(workdir):
+    rng = np.random.default_rng(0)
+    for make in (make_zip, make_tar):
+        content = make(CONTENTS)
+        for _ in range(150):
+            changed = bytearray(content)
+            changed[rng.integers(len(changed))] = rng.integers(256)
+            (workdir / "archive").write_bytes(changed)
+            try:
+                extract("archive", workdir, NAMES)
+            except Problem as error:
+                assert "\n" not in str(error)

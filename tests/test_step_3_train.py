@@ -1,14 +1,20 @@
+import contextlib
+import io
+import os
+import pickle
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from subprocess import PIPE
 
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, assert_one_line, draw_letters, shell, write_csv
+from conftest import ROOT, assert_one_line, draw_letters, shell, snapshot, write_csv
 from torch import nn, optim
+from torch.utils.data import DataLoader
 
 import step_3_train as step_3
 from data.plumbing import Problem
@@ -26,6 +32,30 @@ def trained(epochs=2, seed=1, extra=(), **options):
     loader, _ = get_train_test_loaders(48, extra=extra)
     history = fit(net, loader, epochs, 0.05, seed, **options)
     return net.state_dict(), history
+
+
+@pytest.fixture(scope="module")
+def unfinished(tmp_path_factory):
+    """The bytes of training.pth after the first of two epochs of "--batch-size 96"."""
+    folder = tmp_path_factory.mktemp("unfinished")
+    write_csv(folder / "train.csv", *draw_letters(480))
+    loader = DataLoader(SignLanguageMNIST(folder / "train.csv"), 96)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(step_3, "train", interrupt_after(1))
+        with pytest.raises(KeyboardInterrupt):
+            fit(Net(), loader, 2, step_3.LEARNING_RATE, unfinished=folder / "training.pth")
+    return (folder / "training.pth").read_bytes()
+
+
+def interrupt_after(epochs):
+    """A `train` that Ctrl-C ends after so many epochs."""
+
+    def interrupted(net, criterion, optimizer, trainloader, epoch, scheduler=None):
+        if epoch == epochs:
+            raise KeyboardInterrupt
+        return train(net, criterion, optimizer, trainloader, epoch, scheduler)
+
+    return interrupted
 
 
 def test_net_is_three_convolutions_and_three_fully_connected_layers():
@@ -177,15 +207,7 @@ def test_same_seed_same_weights_other_seed_others(data):
 def test_resumed_run_ends_where_an_uninterrupted_one_does(data, monkeypatch, extra):
     write_csv("more.csv", *draw_letters(72, seed=5))
     straight, straight_history = trained(epochs=3, extra=extra)
-    calls = []
-
-    def interrupted(*arguments):
-        calls.append(arguments)
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return train(*arguments)
-
-    monkeypatch.setattr(step_3, "train", interrupted)
+    monkeypatch.setattr(step_3, "train", interrupt_after(2))
     with pytest.raises(KeyboardInterrupt):
         trained(epochs=3, extra=extra, unfinished="unfinished.pth")
     monkeypatch.setattr(step_3, "train", train)
@@ -204,13 +226,41 @@ def test_resume_refuses_another_run(data):
             trained(**{"epochs": 1} | change, unfinished="unfinished.pth", resume=True)
 
 
-def test_resume_refuses_another_network(data):
-    trained(epochs=1, unfinished="unfinished.pth")
-    state = torch.load("unfinished.pth", weights_only=True)
-    state["parts"]["net"]["fc3.bias"] = torch.zeros(26)
-    torch.save(state, "unfinished.pth")
-    with pytest.raises(Problem, match=r"unfinished\.pth: of another network"):
-        trained(epochs=1, unfinished="unfinished.pth", resume=True)
+def change(state, *keys, value):
+    for key in keys[:-1]:
+        state = state[key]
+    state[keys[-1]] = value
+
+
+FORGED = {
+    "a checkpoint": lambda state: state.update(state.pop("net")),
+    "no settings": lambda state: state.pop("settings"),
+    "other shape": lambda state: change(state, "net", "fc3.bias", value=torch.zeros(26)),
+    "other type": lambda state: change(state, "net", "fc3.bias", value=torch.zeros(24).int()),
+    "no tensor": lambda state: change(state, "net", "fc3.bias", value=[0.0] * 24),
+    "rate is text": lambda state: change(state["optimizer"]["param_groups"][0], "lr", value="1"),
+    "no momentum": lambda state: state["optimizer"]["state"].clear(),
+    "momentum of another shape": lambda state: change(
+        state, "optimizer", "state", 0, "momentum_buffer", value=torch.zeros(2)
+    ),
+    "no history": lambda state: state["history"].clear(),
+    "history is text": lambda state: change(state, "history", value="abc"),
+    "history of text": lambda state: change(state, "history", value=[("a", "b")]),
+    "history of one number": lambda state: change(state, "history", value=[(1.0,)]),
+    "history without number": lambda state: change(state, "history", value=[(float("nan"), 0.5)]),
+    "history too long": lambda state: change(state, "history", value=[(1.0, 0.5)] * 3),
+}
+
+
+@pytest.mark.parametrize("forge", FORGED.values(), ids=FORGED)
+def test_resume_refuses_what_is_of_another_kind_before_it_writes(data, unfinished, forge):
+    state = torch.load(io.BytesIO(unfinished), weights_only=True)
+    forge(state)
+    torch.save(state, "training.pth")
+    before = snapshot(data)
+    with pytest.raises(Problem, match=r"training.pth: not of a training of this network"):
+        step_3.main(["--epochs", "2", "--batch-size", "96", "--no-accel", "--resume"])
+    assert snapshot(data) == before
 
 
 def test_device_is_the_cpu_when_asked(monkeypatch):
@@ -225,11 +275,6 @@ def test_resume_refuses_other_images(data):
     trained(epochs=1, unfinished="unfinished.pth", extra=["more.csv"])
     with pytest.raises(Problem, match="number of images 552, not 480"):
         trained(epochs=1, unfinished="unfinished.pth", resume=True)
-
-
-def test_curves_are_drawn(workdir):
-    step_3.save_curves("curves.png", [(3.0, 0.1), (1.0, 0.8)])
-    assert (workdir / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
 # ---------------------------------------------------------------- the script
@@ -260,7 +305,7 @@ def test_interrupted_script_resumes_to_the_same_checkpoint(data, capsys):
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert errors == "Interrupted; --resume goes on after the last finished epoch\n"
+    assert errors == "Interrupted; --resume goes on after epoch 1\n"
     assert states_equal(torch.load("checkpoint.pth", weights_only=True), straight)  # the old one
     (data / "checkpoint.pth").unlink()
     capsys.readouterr()
@@ -322,6 +367,92 @@ def test_bad_flags_are_usage_errors(flags, capsys):
         step_3.main(flags)
     assert caught.value.code == 2
     assert flags[0] in capsys.readouterr().err
+
+
+def test_ctrl_c_in_the_first_epoch_advises_nothing(data, monkeypatch, capsys):
+    monkeypatch.setattr(step_3, "train", interrupt_after(0))
+    with pytest.raises(KeyboardInterrupt):
+        step_3.main(FLAGS)
+    assert capsys.readouterr().err == ""
+    assert not (data / "training.pth").exists()
+
+
+def test_two_trainings_in_one_folder_both_end_well(data, monkeypatch):
+    """Another one ends while this one trains: what it removed is not missed."""
+
+    def train_beside(*arguments):
+        result = train(*arguments)
+        (data / "training.pth").unlink(missing_ok=True)
+        return result
+
+    monkeypatch.setattr(step_3, "train", train_beside)
+    step_3.main(["--epochs", "2", "--batch-size", "96", "--no-accel"])
+    (data / "training.pth").unlink(missing_ok=True)
+    assert (data / "checkpoint.pth").exists()
+
+
+def test_a_nonsense_backend_of_matplotlib_does_not_matter(data):
+    process = shell("step_3_train.py", "--epochs", 1, env={"MPLBACKEND": "nonsense"})
+    assert (process.returncode, process.stderr) == (0, "")
+    assert (data / "training.png").read_bytes().startswith(b"\x89PNG")
+
+
+def not_states():
+    """Contents that torch did not write, or that are damaged."""
+    state = step_3.to_bytes({"weights": torch.arange(1000.0)})
+    flipped = bytearray(state)
+    flipped[len(state) // 2] ^= 1
+    packed, empty = io.BytesIO(), io.BytesIO()
+    source = zipfile.ZipFile(io.BytesIO(state))
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+        for name in source.namelist():
+            file.writestr(name, source.read(name))
+    zipfile.ZipFile(empty, "w").close()
+    return {
+        "text": b"hello\n",
+        "empty": b"",
+        "numbers": bytes(range(256)),
+        "pickle": pickle.dumps({"a": 1}),
+        "code": pickle.dumps(os.getcwd),
+        "cut short": state[:-100],
+        "one bit": bytes(flipped),
+        "zip": empty.getvalue(),
+        "packed": packed.getvalue(),
+    }
+
+
+@pytest.mark.parametrize("content", not_states().values(), ids=not_states())
+def test_what_torch_did_not_write_is_named(workdir, content):
+    (workdir / "checkpoint.pth").write_bytes(content)
+    with pytest.raises(Problem, match=r"checkpoint.pth: damaged, or not written by step_3_train"):
+        step_3.load_state("checkpoint.pth")
+
+
+def test_flipped_bits_give_the_same_state_or_one_line(workdir):
+    """Of a short file, so that none of its parts is spared."""
+    state = step_3.to_bytes({"weights": torch.arange(4.0)})
+    rng = np.random.default_rng(0)
+    for place in rng.choice(len(state), 200, replace=False):
+        changed = bytearray(state)
+        changed[place] ^= 1 << rng.integers(8)
+        (workdir / "checkpoint.pth").write_bytes(changed)
+        with contextlib.suppress(Problem):
+            loaded = step_3.load_state("checkpoint.pth")
+            assert loaded["weights"].tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="rights as on Unix")
+def test_a_checkpoint_that_may_not_be_read_is_not_called_damaged(workdir):
+    workdir.chmod(0o755)
+    (workdir / "checkpoint.pth").write_bytes(b"secret")
+    (workdir / "checkpoint.pth").chmod(0)
+    user = os.geteuid()
+    os.seteuid(user or 65534)  # an administrator may read everything
+    try:
+        with pytest.raises(PermissionError):
+            step_3.load_state("checkpoint.pth")
+    finally:
+        os.seteuid(user)
 
 
 def test_script_explains_failures_in_one_line(data):

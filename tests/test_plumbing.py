@@ -1,0 +1,134 @@
+import errno
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+from data import plumbing
+from data.plumbing import Problem, require_file, whole_file, write_file
+
+
+def run_script(folder, body, *options, **more):
+    """Run a script that calls plumbing's `run` with a main of the lines `body`."""
+    lines = "\n    ".join(body.splitlines())
+    (folder / "script.py").write_text(
+        f"import sys\nsys.path.insert(0, {str(ROOT)!r})\nfrom data.plumbing import *\n"
+        f"import os, signal\ndef main():\n    {lines}\nrun(main)\n"
+    )
+    command = [sys.executable, "-W", "error", *options, folder / "script.py"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, **more)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "line"),
+    [
+        ("raise Problem('no\\nhand')", 1, "script.py: no hand\n"),
+        ("open('nowhere/file')", 1, "script.py: nowhere/file: No such file or directory\n"),
+        ("bytearray(2**60)", 1, "script.py: MemoryError\n"),
+        ("raise KeyboardInterrupt", 130, ""),
+        ("signal.raise_signal(signal.SIGTERM)", 143, ""),
+        ("signal.raise_signal(signal.SIGHUP)", 129, ""),
+        ("print('\\udcff')", 0, ""),
+    ],
+)
+def test_faults_end_a_script_with_a_line_and_a_status(tmp_path, body, status, line):
+    process = run_script(tmp_path, body)
+    assert (process.returncode, process.stderr) == (status, line)
+
+
+def test_a_signal_that_is_ignored_stays_so(tmp_path):
+    """As nohup has it."""
+    body = "signal.raise_signal(signal.SIGHUP)\nprint('still here')"
+    ignore = {"preexec_fn": lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)}
+    assert run_script(tmp_path, body, **ignore).stdout == "still here\n"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a full disk for everyone")
+def test_output_that_takes_nothing_is_one_line(tmp_path):
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, tmp_path / "script.py"]
+        run_script(tmp_path, "print('text')")
+        process = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (process.returncode, process.stderr) == (1, "script.py: No space left on device\n")
+
+
+@pytest.mark.parametrize("script", ["step_2_dataset.py", "step_3_train.py"])
+def test_ctrl_c_while_libraries_load_ends_without_a_word(tmp_path, script):
+    """A numpy that takes for ever to load, and would not let an exception through."""
+    (tmp_path / "numpy.py").write_text(
+        "import time\nprint('loading', flush=True)\n"
+        "while True:\n try: time.sleep(60)\n except BaseException: pass\n"
+    )
+    command = [sys.executable, ROOT / script]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment, **pipes) as process:
+        assert process.stdout.readline() == "loading\n"
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (130, "")
+
+
+# ---------------------------------------------------------------- files
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
+    (tmp_path / "file").write_bytes(b"old")
+
+    def write_in_vain():
+        with whole_file(tmp_path / "file") as draft:
+            draft.write_bytes(b"ne")
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        write_in_vain()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"file": b"old"}
+    write_file(tmp_path / "file", b"new")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"file": b"new"}
+
+
+def test_a_link_stays_one_and_a_device_is_written_into(tmp_path):
+    (tmp_path / "link").symlink_to("file")
+    write_file(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_bytes() == b"new"
+    write_file("/dev/null", b"new")
+    assert not os.path.isfile("/dev/null")
+    with pytest.raises(Problem, match="a folder, not a file"):
+        write_file(tmp_path, b"new")
+
+
+def test_drafts_of_killed_runs_are_cleared_and_no_others(tmp_path):
+    with subprocess.Popen([sys.executable, "-c", ""]) as dead:
+        pass
+    for name in (f".file.{dead.pid}.ab.tmp.txt", f".other.{dead.pid}.ab.tmp.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / f".file.{dead.pid}.cd.tmp").mkdir()
+    running = tmp_path / f".file.{os.getpid()}.ab.tmp.txt"
+    running.touch()
+    with whole_file(tmp_path / "file.txt") as draft:
+        assert str(os.getpid()) in draft.name
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"file.txt", running.name, f".other.{dead.pid}.ab.tmp.txt"}
+
+
+def test_what_is_no_file_to_read_is_named(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").write_bytes(b"12345")
+    require_file(tmp_path / "file", "", most=5)
+    with pytest.raises(Problem, match="file: 5 bytes, more than 4"):
+        require_file(tmp_path / "file", "", most=4)
+    for name in ("pipe", "."):
+        with pytest.raises(Problem, match="a folder or a device, not a file"):
+            require_file(tmp_path / name, "")
+    for name in ("none", "file/none"):
+        with pytest.raises(FileNotFoundError, match="none: no such file; make one"):
+            require_file(tmp_path / name, "make one")
+
+
+def test_numbers_and_names_of_flags():
+    assert plumbing.number(float, 0, 1)("0.5") == 0.5
+    assert plumbing.nonempty("x") == "x"
