@@ -84,7 +84,8 @@ def in_background(function, stop, seconds):
 
 def in_a_line(error):
     """What an exception says, without line breaks or Python's error numbers."""
-    text = str(error) or type(error).__name__
+    silent = {MemoryError: "not enough memory", TimeoutError: "timed out"}
+    text = str(error) or silent.get(type(error), type(error).__name__)
     if isinstance(error, OSError) and error.strerror:
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return " ".join(text.split())

@@ -27,7 +27,7 @@ def run_script(folder, body, *options, **more):
     [
         ("raise Problem('no\\nhand')", 1, "script.py: no hand\n"),
         ("open('nowhere/file')", 1, "script.py: nowhere/file: No such file or directory\n"),
-        ("bytearray(2**60)", 1, "script.py: MemoryError\n"),
+        ("bytearray(2**60)", 1, "script.py: not enough memory\n"),
         ("raise KeyboardInterrupt", 130, ""),
         ("signal.raise_signal(signal.SIGTERM)", 143, ""),
         ("signal.raise_signal(signal.SIGHUP)", 129, ""),

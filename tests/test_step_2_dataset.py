@@ -2,6 +2,8 @@ import gzip
 import hashlib
 import io
 import os
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -11,6 +13,7 @@ from conftest import FILE_LABELS, HEADER, assert_one_line, draw_letters, shell, 
 from torch.utils.data import DataLoader
 
 import step_2_dataset as step_2
+from data import read_csv
 from data.plumbing import Problem
 from step_2_dataset import SignLanguageMNIST, get_train_test_loaders
 
@@ -74,6 +77,9 @@ BAD_ROWS = {
     "label 25": (f"25,{ZEROS}", "label '25'"),
     "label 300": (f"300,{ZEROS}", "label '300'"),
     "label letter": (f"A,{ZEROS}", "label 'A'"),
+    "5,000 digits": (f"3,{'1' * 5000}{ZEROS[1:]}", "pixel1 is '11111111111111111111...'"),
+    "label of 5,000 digits": (f"{'1' * 5000},{ZEROS}", "label '11111111111111111111...'"),
+    "longer than a row can be": (f"3,{' ' * 20_000}{ZEROS}", "2 values instead of 785"),
     "comment": (f"# 3,{ZEROS}", "label '# 3'"),
 }
 
@@ -119,6 +125,23 @@ def test_damaged_gzip_is_refused(workdir):
         (workdir / "bad.csv.gz").write_bytes(content)
         with pytest.raises(Problem, match=r"bad.csv.gz: damaged or cut short"):
             read("bad.csv.gz")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("\n" * 3000, "more than 2,000 lines"),
+        ("0" * 10**7, "line 2: 1 values instead of 785"),
+        (f"3,{ZEROS}\n" * 3000, "more than 2,000 lines"),
+    ],
+    ids=["newlines", "zeros", "rows"],
+)
+def test_file_that_has_no_end_is_refused_when_it_is_too_long(workdir, monkeypatch, content, reason):
+    monkeypatch.setattr(read_csv, "MAX_LINES", 2000)
+    with gzip.open("bomb.csv.gz", "wt", compresslevel=1) as file:
+        file.write(f"{HEADER}\n{content}")
+    with pytest.raises(Problem, match=reason):
+        read("bomb.csv.gz")
 
 
 def test_missing_file_and_folder_are_named(workdir):
@@ -452,6 +475,16 @@ def test_script_explains_failures_in_one_line(data):
         (data / "data" / name).write_text(f"{HEADER}\n25,{ZEROS}\n")
     assert_one_line(shell("step_2_dataset.py"), 1, "step_2_dataset.py: data", "line 2: label '25'")
     assert not (data / "samples.png").exists()
+
+
+def test_what_a_killed_run_left_is_removed_and_no_other(data, small_files):
+    with subprocess.Popen([sys.executable, "-c", ""]) as dead:
+        pass
+    for process in (dead.pid, os.getpid()):
+        (data / f"data/.new.{process}.0123.tmpabc").mkdir()
+    step_2.get_data(small_files)
+    left = {path.name for path in (data / "data").iterdir()} - set(NAMES)
+    assert left == {f".new.{os.getpid()}.0123.tmpabc"}
 
 
 def test_wrong_folder_is_named(data):
