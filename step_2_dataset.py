@@ -1,14 +1,13 @@
-"""Step 2: the data. Images of hands, 28x28 grey pixels each, and the letters they sign.
-
-    python step_2_dataset.py [--from DIR]
+"""Step 2: the data. Grey images of hands, 28x28 pixels each, and the letters they sign:
 
     data/sign_mnist_train.csv: 27,455 images, Sign Language MNIST
-    data/sign_mnist_test.csv: 7,172 images, Sign Language MNIST
     {'image': tensor([[[[-0.4167, -0.4194, ...]]]]), 'label': tensor([[14.], [16.]])}
     samples.png: an image of every letter and its variations
 
-Sign Language MNIST comes from data/, where it is already there; else from DIR, or from the folder
-that the environment variable SIGN_MNIST_DIR names; else from the internet.
+    python step_2_dataset.py [--from DIR]
+
+Sign Language MNIST comes from data/, if it is there, else from DIR or the folder that the
+environment variable SIGN_MNIST_DIR names, else from the internet.
 """
 
 from data.plumbing import Problem, clear_drafts, draft_name, in_a_line, nonempty, run
@@ -40,7 +39,6 @@ SIZE = 28  # pixels, width and height of an image
 MEAN = 0.485  # of pixels / 255; the tutorial's, after the red channel of ImageNet
 STD = 0.229
 
-DATA = Path("data")
 SIGN_MNIST, RENDERED = "Sign Language MNIST", "rendered hands"
 PHOTOS, ROOMS = "photographs", "no hand"
 SHARES = {SIGN_MNIST: 2, RENDERED: 6, PHOTOS: 2, ROOMS: 1}  # of training, to one another
@@ -153,10 +151,9 @@ def uniform(n, limit):
 
 def get_train_test_loaders(batch_size=32, augment=True, sets=None, extra=()):
     """DataLoaders of the training images (shuffled, augmented unless told otherwise) and the test
-    images (in order, as they are) of the data sets named `sets`, by default of all in data/.
-
-    `extra` are paths of further csv files to train on, as rendered hands. The test images without a
-    hand are left out unless `sets` names them: letters are what is counted.
+    images (in order, as they are) of the data sets named `sets`, by default of all in data/; but
+    those without a hand are tested on only where `sets` names them. `extra` are paths of further
+    csv files to train on, as rendered hands.
 
     Raises FileNotFoundError if there are none, Problem if a file is not as it must be.
     """
@@ -176,8 +173,8 @@ def weighted_sampler(kinds, lengths):
     """A sampler that draws images of each kind as often as SHARES says, however many there are of
     it. `kinds` and `lengths` say of which data set each file is, and how many images it holds.
 
-    An epoch has as many draws as there are images, with replacement: some come more than once, some
-    not at all. None if all are of one kind: then an epoch is every image once.
+    An epoch has as many draws as there are images, with replacement: some come twice, some not at
+    all. None if all are of one kind: then every image comes once.
     """
     counts = dict.fromkeys(kinds, 0)
     for kind, length in zip(kinds, lengths, strict=True):
@@ -190,6 +187,7 @@ def weighted_sampler(kinds, lengths):
 
 # ================ plumbing: skip on first reading ================
 
+DATA = Path("data")
 HEADER = ",".join(["label", *(f"pixel{i}" for i in range(1, SIZE * SIZE + 1))])
 SETS = {  # training and test file of each data set, plain or .gz
     SIGN_MNIST: ("sign_mnist_train.csv", "sign_mnist_test.csv"),
@@ -204,13 +202,8 @@ PUBLISHED = {  # sha256 of the rows as bytes (label, 784 pixels), so whatever th
 # Url, and the archive's sha256 where it is known. The csv files inside are checked in any case.
 KAGGLE = "https://www.kaggle.com/api/v1/datasets/download/datamunge/sign-language-mnist"
 TUTORIAL = "https://assets.digitalocean.com/articles/signlanguage_data/sign-language-mnist.tar.gz"
-ARCHIVES = (
-    (
-        f"{KAGGLE}?datasetVersionNumber=1",
-        "fa1b513570d4348c6d6860e04e5854c59ef8eadb8c42a45d36bd1286ce3d489f",
-    ),
-    (TUTORIAL, None),
-)
+KAGGLE_SHA256 = "fa1b513570d4348c6d6860e04e5854c59ef8eadb8c42a45d36bd1286ce3d489f"
+ARCHIVES = ((f"{KAGGLE}?datasetVersionNumber=1", KAGGLE_SHA256), (TUTORIAL, None))
 
 
 class DownloadError(Problem):
@@ -269,8 +262,10 @@ def download_to(folder):
         try:
             download(url, folder / "archive", sha256)
             extract(folder / "archive", folder, PUBLISHED)
-            for name in PUBLISHED:
-                check_published(folder / name)
+            for path in [folder / name for name in PUBLISHED]:
+                dataset = SignLanguageMNIST(path)
+                if not is_published(path, dataset._labels, dataset._samples):
+                    raise Problem(f"{path.name} in the archive is not the published one")
             return
         except (Problem, OSError) as error:
             failures.append(f"{url}: {in_a_line(error)}")
@@ -278,13 +273,6 @@ def download_to(folder):
         f"no download: {'; '.join(failures)}. Get {' and '.join(PUBLISHED)} in another way, then "
         "python step_2_dataset.py --from FOLDER"
     )
-
-
-def check_published(path):
-    """Raise Problem if a csv file is not the one of its name that was published."""
-    dataset = SignLanguageMNIST(path)
-    if not is_published(path, dataset._labels, dataset._samples):
-        raise Problem(f"{path.name} in the archive is not the published one")
 
 
 def is_published(path, labels, samples):

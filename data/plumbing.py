@@ -13,9 +13,10 @@ import shutil
 import signal
 import stat
 import sys
+from _thread import interrupt_main
 from concurrent.futures import Future, wait
 from pathlib import Path
-from threading import Thread
+from threading import Thread, Timer
 
 
 class Problem(Exception):
@@ -32,6 +33,7 @@ def run(main):
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # Windows has no SIGHUP, nohup ignores it
         if (number := getattr(signal, name, None)) and signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, end)
+    sys.unraisablehook = end_later
     if isinstance(sys.stdout, io.TextIOWrapper):  # a name must not fail where it is printed
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -51,6 +53,15 @@ def end(number, _):
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     sys.exit(128 + number)
+
+
+def end_later(dropped):
+    """Where Python drops exceptions, as in a callback, send the signal again that raised one."""
+    error = dropped.exc_value
+    if not isinstance(error, KeyboardInterrupt | SystemExit):
+        return sys.__unraisablehook__(dropped)
+    number = error.code - 128 if isinstance(error, SystemExit) else signal.SIGINT
+    return Timer(0.05, interrupt_main, [number]).start()
 
 
 def give_up_output():

@@ -12,7 +12,7 @@ from subprocess import PIPE
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, assert_one_line, draw_letters, shell, snapshot, write_csv
+from conftest import ROOT, draw_letters, snapshot, write_csv
 from torch import nn, optim
 from torch.utils.data import DataLoader
 
@@ -163,18 +163,18 @@ def test_train_as_the_tutorial_calls_it(data, capsys):
     net = Net().float()
     optimizer = optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
     loader, _ = get_train_test_loaders()
-    losses = [train(net, nn.CrossEntropyLoss(), optimizer, loader, epoch)[0] for epoch in range(6)]
-    assert losses[-1] < 0.8 * losses[0]
+    losses = [train(net, nn.CrossEntropyLoss(), optimizer, loader, epoch)[0] for epoch in range(4)]
+    assert losses[-1] < 0.9 * losses[0]
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("[0,     0] loss: 3.")
-    assert lines[-1].startswith("[5,     0] loss: ")
+    assert lines[-1].startswith("[3,     0] loss: ")
 
 
 def test_train_learns_small_data(data):
     """Easy images, as they are, are read almost without mistakes after a few seconds."""
     loader, _ = get_train_test_loaders(16, augment=False)
-    history = fit(Net(), loader, 8, 0.1)
-    assert len(history) == 8
+    history = fit(Net(), loader, 5, 0.1)
+    assert len(history) == 5
     assert history[-1][1] > 0.95
     assert history[-1][0] < history[0][0] / 2
 
@@ -198,13 +198,14 @@ def test_a_last_batch_of_one_image_is_trained_on(data):
 
 
 def test_same_seed_same_weights_other_seed_others(data):
-    first, second, other = trained(seed=3)[0], trained(seed=3)[0], trained(seed=4)[0]
+    first, second, other = (trained(epochs=1, seed=seed)[0] for seed in (3, 3, 4))
     assert states_equal(first, second)
     assert not states_equal(first, other)
 
 
-@pytest.mark.parametrize("extra", [[], ["more.csv"]])
-def test_resumed_run_ends_where_an_uninterrupted_one_does(data, monkeypatch, extra):
+def test_resumed_run_ends_where_an_uninterrupted_one_does(data, monkeypatch):
+    """With weighted sampling; the test of the script is one without."""
+    extra = ["more.csv"]
     write_csv("more.csv", *draw_letters(72, seed=5))
     straight, straight_history = trained(epochs=3, extra=extra)
     monkeypatch.setattr(step_3, "train", interrupt_after(2))
@@ -331,12 +332,11 @@ def test_script_trains_on_more_files(data, capsys):
 
 
 def test_without_epochs_training_sees_as_many_images_whatever_there_are(data, monkeypatch, capsys):
-    monkeypatch.setattr(step_3, "IMAGES", 1400)
-    step_3.main(["--no-accel"])
-    assert "epoch 3/3  loss" in capsys.readouterr().out
-    monkeypatch.setattr(step_3, "IMAGES", 100)
-    step_3.main(["--no-accel"])
-    assert "epoch 1/1  loss" in capsys.readouterr().out
+    monkeypatch.setattr(step_3, "train", lambda *arguments: (1.0, 0.5))
+    for images, epochs in ((1400, 3), (100, 1)):
+        monkeypatch.setattr(step_3, "IMAGES", images)
+        step_3.main(["--no-accel"])
+        assert f"epoch {epochs}/{epochs}  loss" in capsys.readouterr().out
 
 
 def test_dry_run_writes_nothing(data, capsys):
@@ -389,12 +389,6 @@ def test_two_trainings_in_one_folder_both_end_well(data, monkeypatch):
     step_3.main(["--epochs", "2", "--batch-size", "96", "--no-accel"])
     (data / "training.pth").unlink(missing_ok=True)
     assert (data / "checkpoint.pth").exists()
-
-
-def test_a_nonsense_backend_of_matplotlib_does_not_matter(data):
-    process = shell("step_3_train.py", "--epochs", 1, env={"MPLBACKEND": "nonsense"})
-    assert (process.returncode, process.stderr) == (0, "")
-    assert (data / "training.png").read_bytes().startswith(b"\x89PNG")
 
 
 def not_states():
@@ -455,10 +449,10 @@ def test_a_checkpoint_that_may_not_be_read_is_not_called_damaged(workdir):
         os.seteuid(user)
 
 
-def test_script_explains_failures_in_one_line(data):
+def test_missing_data_are_named_and_nothing_is_written(data):
     (data / "data/sign_mnist_test.csv").unlink()
-    process = shell("step_3_train.py")
-    assert_one_line(process, 1, "sign_mnist_test.csv: no such file; python step_2_dataset.py")
+    with pytest.raises(FileNotFoundError, match=r"test.csv: no such file; python step_2_dataset"):
+        step_3.main([])
     assert not (data / "checkpoint.pth").exists()
 
 
