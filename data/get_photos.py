@@ -1,0 +1,301 @@
+"""Photographs of hands by people who put them on GitHub under an open licence: a third data set.
+
+    python -m data.get_photos                # fetch them
+    python -m data.get_photos --crops DIR    # or take ready crops, DIR/SOURCE/LETTER/NUMBER.png
+
+    data/photos_train.csv.gz: 12,152 photographs
+
+The table photos.csv beside this script says where each photograph lies and which square of it shows
+the hand; data/README.md says whose they are. People are in them, so only the table is part of this
+project. What has been fetched is kept in data/.photos until all is there: a run that was stopped
+goes on where it stopped.
+"""
+
+import argparse
+import contextlib
+import csv
+import gzip
+import hashlib
+import re
+import shutil
+import sys
+import tempfile
+import zlib
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
+
+import cv2
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # for python data/get_photos.py
+
+from data.download import Progress, download
+from data.plumbing import Problem, nonempty, run, write_file
+from step_2_dataset import DATA, HEADER, LETTERS, SIZE
+
+TABLE = Path(__file__).with_name("photos.csv")
+RESULT = DATA / "photos_train.csv.gz"
+FETCHED = DATA / ".photos"  # what has been fetched so far, as images of 28x28 pixels
+SERVER = "https://raw.githubusercontent.com/"
+CONNECTIONS = 8
+MAX_PICTURE = 20_000_000  # bytes
+GIVE_UP = 16  # failures in a row after which a repository is asked for no more
+
+
+class Photo(NamedTuple):
+    """A row of the table: a photograph, where it lies, and the square around the hand."""
+
+    file: str  # SOURCE/LETTER/NUMBER.png, its crop in the folder that --crops names
+    repository: str  # OWNER/NAME on GitHub
+    commit: str
+    path: str  # in the repository
+    blob_sha1: str  # git's, of the file there
+    letter: str
+    left: int  # pixels; the square may reach over the picture's border
+    top: int
+    side: int
+
+
+def main(argv=None):
+    args = parse_args(argv)
+    photos = read_table(TABLE)
+    if args.crops:
+        images, missing = read_images({photo: Path(args.crops, photo.file) for photo in photos})
+    else:
+        images, missing = fetch_images(photos)
+    tell_missing(missing, photos)
+    write_csv(RESULT, [(photo, images[photo]) for photo in photos if photo in images])
+    print(f"{RESULT}: {len(images):,} photographs")
+    if not args.crops:
+        clear_up(missing)
+
+
+def fetch_images(photos):
+    """The images, uint8 (28, 28), of those photographs that could be had, now or in an earlier run,
+    and of the others why not: two dicts."""
+    FETCHED.mkdir(parents=True, exist_ok=True)
+    images, missing = read_images({photo: name_fetched(photo) for photo in photos})
+    wanted, attempt = list(missing), partial(try_to_fetch, failures=Counter())
+    progress = Progress(desc="photographs", total=len(photos), initial=len(images))
+    with progress as bar, open_pool(CONNECTIONS) as pool:
+        for photo, (image, reason) in zip(wanted, pool.map(attempt, wanted), strict=True):
+            if reason is None:
+                images[photo] = image
+                del missing[photo]
+            else:
+                missing[photo] = reason
+            bar.update()
+    return images, missing
+
+
+def try_to_fetch(photo, failures):
+    """A photograph's image and None, or None and why it could not be had. `failures` counts those
+    in a row of each repository, for all that ask at the same time."""
+    if failures[photo.repository] >= GIVE_UP:
+        return None, f"not asked for, after {GIVE_UP} failures in a row"
+    try:
+        image = fetch_image(photo)
+    except Problem as problem:
+        failures[photo.repository] += 1
+        return None, str(problem)
+    failures[photo.repository] = 0
+    write_file(name_fetched(photo), cv2.imencode(".png", image)[1].tobytes())
+    return image, None
+
+
+def fetch_image(photo):
+    """The hand of a photograph on GitHub, as uint8 (28, 28). Raises Problem."""
+    content = fetch(photo)
+    if git_sha1(content) != photo.blob_sha1:
+        raise Problem("another file than the table's: its sha1 differs")
+    picture = decode(content, cv2.IMREAD_COLOR)
+    square = cut_out(picture, photo.left, photo.top, photo.side)
+    return shrink(cv2.cvtColor(square, cv2.COLOR_BGR2GRAY))
+
+
+def git_sha1(content):
+    """The name that git gives to a file with this content (bytes)."""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+
+
+def cut_out(picture, left, top, side):
+    """A square of a picture (height, width, 3); beyond the border its outermost pixels go on."""
+    rows = np.clip(np.arange(top, top + side), 0, picture.shape[0] - 1)
+    columns = np.clip(np.arange(left, left + side), 0, picture.shape[1] - 1)
+    return picture[rows][:, columns]
+
+
+def shrink(grey):
+    """A grey picture as the network takes it: uint8 (28, 28), each pixel a mean over an area."""
+    return cv2.resize(grey, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+
+
+# ================ plumbing: skip on first reading ================
+
+
+def parse_args(argv):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--crops", metavar="DIR", type=nonempty, help="take the crops in this folder, fetch nothing"
+    )
+    return parser.parse_args(argv)
+
+
+# ---------------------------------------------------------------- the table
+
+COLUMNS = {  # of the table: what a value looks like
+    "file": r"[\w-]+/[A-Z]/[0-9]+\.png",
+    "repository": r"[\w.-]+/[\w.-]+",
+    "commit": "[0-9a-f]{40}",
+    "path": r"[^/\s].*",
+    "blob_sha1": "[0-9a-f]{40}",
+    "letter": f"[{LETTERS}]",
+    "left": "-?[0-9]{1,4}",
+    "top": "-?[0-9]{1,4}",
+    "side": "[1-9][0-9]{0,3}",
+}
+
+
+def read_table(path):
+    """The rows of a table such as photos.csv, as a list of Photo. Raises Problem naming file, line
+    and reason, OSError if the file cannot be read."""
+    photos = []
+    with open(path, encoding="utf-8", newline="") as file:
+        rows = csv.reader(file, strict=True)
+        try:
+            if next(rows, None) != list(COLUMNS):
+                raise Problem(f"{path}, line 1: the header is not {','.join(COLUMNS)}")
+            for row in rows:
+                if fault := find_fault(row):
+                    raise Problem(f"{path}, line {rows.line_num}: {fault}")
+                photos.append(Photo(*row[:-3], *map(int, row[-3:])))
+        except UnicodeDecodeError as error:
+            raise Problem(f"{path}: not UTF-8 text, so no csv file ({error.reason})") from None
+        except csv.Error as error:
+            raise Problem(f"{path}, line {rows.line_num}: {error}") from None
+    if not photos:
+        raise Problem(f"{path}: no rows after the header")
+    return photos
+
+
+def find_fault(row):
+    """What is wrong with a row of the table, or None."""
+    if len(row) != len(COLUMNS):
+        return f"{len(row)} values instead of {len(COLUMNS)} ({', '.join(COLUMNS)})"
+    for (name, pattern), value in zip(COLUMNS.items(), row, strict=True):
+        if not re.fullmatch(pattern, value):
+            return f"{name} is {value[:80]!r}"
+    return None
+
+
+# ---------------------------------------------------------------- pictures
+
+
+def fetch(photo):
+    """The file (bytes) of a photograph on GitHub. Raises Problem."""
+    url = f"{SERVER}{photo.repository}/{photo.commit}/{quote(photo.path)}"
+    with tempfile.TemporaryDirectory(dir=FETCHED) as folder:
+        path = Path(folder, "picture")
+        download(url, path, most=MAX_PICTURE, progress=False)
+        return path.read_bytes()
+
+
+@contextlib.contextmanager
+def open_pool(threads):
+    """A ThreadPoolExecutor that, after Ctrl-C too, ends without what has not begun."""
+    pool = ThreadPoolExecutor(threads)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def name_fetched(photo):
+    """The file that keeps a fetched image. Another picture, or another square, has another name."""
+    return FETCHED / f"{photo.blob_sha1}_{photo.left}_{photo.top}_{photo.side}.png"
+
+
+def read_images(paths):
+    """The images, shrunk to uint8 (28, 28), of those photographs whose file can be read, and of the
+    others why not: two dicts. `paths` gives the file of each photograph."""
+    images, missing = {}, {}
+    for photo, path in paths.items():
+        try:
+            if not path.is_file():  # a pipe would be waited for
+                raise Problem("no such file")
+            images[photo] = shrink(decode(path.read_bytes(), cv2.IMREAD_GRAYSCALE))
+        except Problem as problem:
+            missing[photo] = str(problem)
+        except OSError as error:
+            missing[photo] = error.strerror
+    return images, missing
+
+
+def decode(content, flags):
+    """A picture from the bytes of its file, by OpenCV's `flags`. Raises Problem."""
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # a fault is told in one line
+    picture = None
+    if content:
+        with contextlib.suppress(cv2.error):  # a picture that is too large
+            picture = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    if picture is None:
+        raise Problem("not a picture that OpenCV can read")
+    return picture
+
+
+# ---------------------------------------------------------------- the result
+
+
+def tell_missing(missing, photos):
+    """Print how many photographs could not be had, and why. Raises Problem if it is all of them."""
+    if len(missing) == len(photos):
+        reason = next(iter(missing.values()))  # the first one's: others were perhaps not asked for
+        raise Problem(f"none of {len(photos):,} photographs could be had: {reason}")
+    if missing:
+        print(f"{len(missing):,} of {len(photos):,} photographs could not be had:")
+    for reason, count in Counter(missing.values()).most_common():
+        names = [photo.file for photo, why in missing.items() if why == reason]
+        print(f"{count:7,}  {reason}: {', '.join(names[:3])}{' ...' * (count > 3)}")
+
+
+def write_csv(path, images):
+    """Write pairs of a Photo and its image, uint8 (28, 28), in Sign Language MNIST's format, .gz.
+
+    Raises Problem rather than replace a file that has more images.
+    """
+    if (before := count_images(path)) > len(images):
+        raise Problem(
+            f"{path} has {before:,} photographs, {len(images):,} could be had now: "
+            "it stays as it is; remove it first to have the smaller one"
+        )
+    lines = [HEADER]
+    for photo, image in images:
+        label = ord(photo.letter) - ord("A")  # the place in the full alphabet
+        lines.append(",".join(map(str, [label, *image.ravel().tolist()])))
+    path.parent.mkdir(exist_ok=True)
+    write_file(path, gzip.compress(("\n".join(lines) + "\n").encode(), mtime=0))
+
+
+def count_images(path):
+    """The number of images in a csv.gz file; 0 if there is no such file, or a damaged one."""
+    try:
+        with gzip.open(path) as file:
+            return sum(1 for _ in file) - 1
+    except (OSError, EOFError, zlib.error):
+        return 0
+
+
+def clear_up(missing):
+    """Remove what has been fetched if nothing is missing: the result has it."""
+    if missing:
+        print("the same command asks for the missing ones again")
+    else:
+        shutil.rmtree(FETCHED)
+
+
+if __name__ == "__main__":
+    run(main)
