@@ -68,7 +68,26 @@ def whole_file(path):
             error.filename = str(path)  # the name that the user knows
         raise
     finally:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink()
+
+
+@contextlib.contextmanager
+def growing_file(path):
+    """`whole_file` for what grows until the user ends it: Ctrl-C or a signal leaves it whole, too.
+    What a fault cuts short is kept as NAME.partial.EXT, and the old file as it was."""
+    ended = None
+    with whole_file(path) as draft:
+        try:
+            yield draft
+        except (KeyboardInterrupt, SystemExit) as signal:
+            ended = signal
+        except (Problem, OSError):
+            if draft.is_file() and draft.stat().st_size:
+                draft.replace(Path(path).with_stem(f"{Path(path).stem}.partial"))
+            raise
+    if ended:
+        raise ended
 
 
 def write_file(path, content):
