@@ -2,7 +2,7 @@
 
     $ python step_6_camera.py --source data/hello.mp4 --headless
     Model: pretrained/signlanguage.onnx
-    1.03	H
+    1.56	H
     ...
     Spelled: HELLO
 
@@ -11,9 +11,11 @@
 A frame goes through centre crop, grey, 28x28 and the network, as in the tutorial. Probabilities are
 smoothed over time, and a letter held still is added to the text. There is no step 5: the tutorial's
 text calls its camera script step_6_camera.py, public copies of its code call it step_5_camera.py.
-Exit status: 0 at a key or the end of a video, 1 after a failure, 2 for usage, 130 after Ctrl-C.
 """
 
+from data.plumbing import Problem, growing_file, in_background, number, printable, run
+
+# isort: split
 import argparse
 import contextlib
 import os
@@ -22,12 +24,12 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
-
-from data.plumbing import Problem, growing_file, number, run
+import onnxruntime as ort
 
 BOX = 0.7  # guide box, share of the frame's shorter side: a hand at arm's length fills it
 TRIM = 0.02  # share of a crop that may be given up for speed
@@ -70,12 +72,9 @@ def center_crop(frame, box=1.0):
 
 
 def to_probabilities(logits, nothing):
-    """Softmax over the letters' logits, float (..., letters), and one more, `nothing`, that of no
-    hand (a float, -inf for none), whose share is left out.
-
-    That share is large where the letters' log-sum-exp is small: an energy-based score for images
-    out of distribution (negative energy).
-    """
+    """Softmax over the letters' logits, float (..., letters), and `nothing`, that of no hand (-inf
+    for none), whose share is left out. It is large where the letters' log-sum-exp is small: an
+    energy-based score for images out of distribution (negative energy)."""
     top = np.maximum(logits.max(axis=-1, keepdims=True), nothing)
     odds = np.exp(logits - top)
     return odds / (odds.sum(axis=-1, keepdims=True) + np.exp(nothing - top))
@@ -156,7 +155,7 @@ def spell(args, model):
             draft = stack.enter_context(growing_file(args.record))
             recorder = stack.enter_context(contextlib.closing(Recorder(draft, stream.fps)))
         mirror = stream.is_camera if args.mirror is None else args.mirror
-        view = View(speller, args.box, mirror, Path(stream.name).name)
+        view = View(speller, args.box, mirror, printable(Path(stream.name).name))
         follow(stream, model, view, logs, recorder, not args.headless)
 
 
@@ -203,15 +202,14 @@ def label_pictures(args, model):
     """Print a line for each picture, its name, letter or dash and probability, and show it."""
     unread = []
     for path in args.pictures:
-        frame = read_picture(path)
-        if frame is None:
-            unread.append(str(path))
+        if (frame := read_picture(path)) is None:
+            unread.append(printable(path))
             continue
         speller = Speller(model.alphabet, args.threshold or model.threshold)
-        note = "Any key: next   Q: end"
-        view = View(speller, args.box, args.mirror, path.name, hint="", note=note)
+        view = View(speller, args.box, args.mirror, printable(path.name), hint="", note=ANY_KEY)
         translate(model, frame, 0.0, view)
-        print(f"{path}  {speller.letter or '-'}  {speller.probabilities.max():.0%}", flush=True)
+        letter, probability = speller.letter or "-", speller.probabilities.max()
+        print(f"{printable(path)}  {letter}  {probability:.0%}", flush=True)
         if not args.headless and wait_for_key(view) == "q":
             break
     if unread:
@@ -220,34 +218,28 @@ def label_pictures(args, model):
 
 def main(argv=None):
     args = parse_args(argv)
-    quiet_libraries()
+    cv2.setNumThreads(1)  # a frame is too small for two: they wait for each other, both busy
     if not args.headless:
         check_display()
     model = load_model(args.model)
-    print(f"Model: {model.path}", flush=True)
+    print(f"Model: {printable(model.path)}", flush=True)
     (label_pictures if args.pictures else spell)(args, model)
 
 
 # ================ plumbing: skip on first reading ================
 
 ALPHABET = "ABCDEFGHIKLMNOPQRSTUVWXY"  # J and Z are drawn in the air, hence not here
+SLOWEST = 10.0  # seconds a model may take for an image
 RETRIES, RETRY_EVERY = 10, 0.5  # times, seconds: a silent camera
-ADVICE = (
-    "is it there, whole, and a video or pictures?",
-    "is it plugged in, free? Or is it --source 1?",
-)
-FPS = 30.0  # frames a second, where a source does not tell its own
+FPS, GREATEST_GAP = 30.0, 3600.0  # frames a second, seconds: where a video's own make no sense
+ADVICE = "is it there, whole, and not in use? Another camera is --source 1"
 SPARE_DISK = 16 * 2**20  # bytes a recording leaves free
-
+LARGEST = 2**28  # bytes of a picture
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm"}
 CODECS = {".avi": "MJPG", ".mp4": "mp4v"}
-KEYS = {
-    "SPACE": "add a space",
-    "BACKSPACE": "delete the last letter",
-    "C": "clear the text",
-    "H": "show or hide this help",
-    "Q or ESC": "end",
-}
+KEYS = {"SPACE": "add a space", "BACKSPACE": "delete the last letter", "C": "clear the text"}
+KEYS |= {"H": "show or hide this help", "Q or ESC": "end"}
+ANY_KEY = "Any key: next   Q: end"
 
 TITLE = "Fingerspelling"
 FONT = cv2.FontFace("sans")
@@ -264,7 +256,7 @@ class Model:
     """An ONNX model with what its metadata say: the tutorial's values where they say nothing."""
 
     path: Path
-    session: object  # ONNX Runtime's
+    session: ort.InferenceSession
     alphabet: str = ALPHABET
     mean: float = 0.485  # of pixels in [0, 1]
     std: float = 0.229
@@ -272,10 +264,11 @@ class Model:
     nothing: float = -np.inf  # logit of no hand: the tutorial's model knows no such class
     threshold: float = 0.53  # least probability of a letter; ours, the tutorial has none
 
-    def logits(self, inputs):
+    def logits(self, inputs, options=None):
         """Logits float32 (letters,) of one image, float32 (1, 1, size, size); else Problem."""
         try:
-            outputs = self.session.run(None, {self.session.get_inputs()[0].name: inputs})[0]
+            inputs = {self.session.get_inputs()[0].name: inputs}
+            outputs = self.session.run(None, inputs, options)[0]
         except Exception as error:  # ONNX Runtime's errors have no class in common
             raise Problem(f"{self.path} cannot read an image: {error}") from error
         letters = len(self.alphabet)
@@ -284,43 +277,47 @@ class Model:
         return outputs[0]
 
 
-METADATA = {
-    "alphabet": str,
-    "mean": number(float, 0, 1),
-    "std": number(float, 0.001, 1000),
-    "size": number(int, 1, 1024),
-    "nothing": number(float, -1000, 1000),
-    "threshold": number(float, 0, 1),
-}
+METADATA = {"alphabet": str, "mean": number(float, 0, 1), "std": number(float, 0.001, 1000)}
+METADATA |= {"size": number(int, 1, 1024), "nothing": number(float, -1000, 1000)}
+METADATA |= {"threshold": number(float, 0, 1)}
 
 
 def load_model(path=None):
     """The Model of an ONNX file or, without a path, the one trained in this folder or else the one
     that comes with the project. Raises Problem where it is none or does not fit."""
-    own, shipped = Path("signlanguage.onnx"), Path(__file__).parent / "pretrained/signlanguage.onnx"
-    path = Path(path or (own if own.exists() or not shipped.is_file() else shipped))
+    path = Path(path or find_model())
     if not path.is_file():
         raise Problem(f"no model {path}; make it with: python step_4_evaluate.py")
     session = open_session(path)
     texts = session.get_modelmeta().custom_metadata_map
     try:
         values = {key: kind(texts[key]) for key, kind in METADATA.items() if key in texts}
+        if not values.get("alphabet", ALPHABET).isprintable():
+            raise argparse.ArgumentTypeError("its alphabet cannot be printed")
     except argparse.ArgumentTypeError as error:
         raise Problem(f"{path} is no model of this kind: {error}") from error
-    model = Model(path, session, **values)
-    model.logits(np.zeros((1, 1, model.size, model.size), np.float32))  # does it run at all?
+    model, options = Model(path, session, **values), ort.RunOptions()
+    grey = np.zeros((1, 1, model.size, model.size), np.float32)
+    try:  # does it run at all, or for ever?
+        stop = partial(setattr, options, "terminate", True)
+        in_background(partial(model.logits, grey, options), stop, SLOWEST)
+    except TimeoutError as error:
+        raise Problem(f"{path} takes more than {SLOWEST:g} seconds for an image") from error
     return model
+
+
+def find_model():
+    own, shipped = Path("signlanguage.onnx"), Path(__file__).parent / "pretrained/signlanguage.onnx"
+    return shipped if shipped.is_file() and not own.exists() else own
 
 
 def open_session(model):
     """ONNX Runtime's session of a model, the path of its file or its bytes; silent, one thread."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
+    options = ort.SessionOptions()
     options.intra_op_num_threads = 1  # more would spin between frames: 61 % of a core
     options.log_severity_level = 4
     try:
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its errors have no class in common
         name = model if isinstance(model, Path) else "the model"
         raise Problem(f"{name} is no ONNX model, or is cut short") from error
@@ -331,16 +328,19 @@ class Stream:
     """Frames of a camera (an index), a video file or a URL, with their times in seconds."""
 
     def __init__(self, source):
-        self.is_camera = source.isdigit()
+        index = int(source) if source.isascii() and source.isdigit() and len(source) < 5 else None
+        self.is_camera = index is not None or source.startswith("/dev/video")
         self.name = f"camera {source}" if self.is_camera else source
-        self.source = int(source) if self.is_camera else source
+        self.source = source if index is None else index
+        if not self.is_camera and os.path.exists(source) and not os.path.isfile(source):
+            raise Problem(f"{source} is neither a video nor a folder with pictures in it")
         self.capture = cv2.VideoCapture(self.source)
         if not self.capture.isOpened():
-            raise Problem(f"{self.name} cannot be opened: {ADVICE[self.is_camera]}")
+            raise Problem(f"{self.name} cannot be opened: {ADVICE}")
         count, rate = map(self.capture.get, (cv2.CAP_PROP_FRAME_COUNT, cv2.CAP_PROP_FPS))
         self.live = self.is_camera or ("://" in source and count <= 0)
         self.length = count / rate if rate > 0 and not self.live else 0.0
-        self.fps = rate if 1 <= rate <= 240 else FPS
+        self.fps = rate if 0 < rate <= 240 else FPS
         self.start, self.now = time.monotonic(), -1 / self.fps
         self.close = self.capture.release
 
@@ -360,7 +360,7 @@ class Stream:
                 time.sleep(RETRY_EVERY)
                 self.capture.open(self.source)
         if self.live:
-            raise Problem(f"{self.name} gives no pictures any more: {ADVICE[self.is_camera]}")
+            raise Problem(f"{self.name} gives no pictures any more: {ADVICE}")
         if self.now < 0 or self.now + 1 / self.fps < 0.9 * self.length:
             end = max(self.now, 0)
             raise Problem(f"{self.name} is damaged: ends at {end:.1f} of {self.length:.1f} s")
@@ -369,7 +369,8 @@ class Stream:
         if self.live:
             return time.monotonic() - self.start
         stamp = self.capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-        return stamp if stamp > self.now else self.now + 1 / self.fps
+        likely = self.now < stamp < self.now + GREATEST_GAP
+        return stamp if likely else self.now + 1 / self.fps
 
     def early(self, now):
         """Milliseconds until the frame of this time is due: a video must not run ahead."""
@@ -377,17 +378,18 @@ class Stream:
 
 
 def list_pictures(source):
-    """The picture that a source names, or all those in the folder, sorted; else none."""
+    """The picture that a source names, or all those in the folder and in the folders in it, sorted;
+    else none."""
     path = Path(source)
-    paths = sorted(path.rglob("*")) if path.is_dir() else [path]
+    paths = sorted([*path.glob("*"), *path.glob("*/*")]) if path.is_dir() else [path]
     return [path for path in paths if path.suffix.lower() in PICTURES]
 
 
 def read_picture(path):
     """Picture file as BGR uint8 (H, W, 3), upright; None where it cannot be read."""
     try:
-        content = np.fromfile(path, np.uint8)  # imread fails on some names on Windows
-        return cv2.imdecode(content, cv2.IMREAD_COLOR)
+        content = np.fromfile(path, np.uint8, LARGEST) if os.path.isfile(path) else np.empty(0)
+        return cv2.imdecode(content, cv2.IMREAD_COLOR)  # imread fails on some names on Windows
     except (OSError, cv2.error):
         return None
 
@@ -414,8 +416,8 @@ class Recorder:
         while self.count <= round((now - self.start) * self.fps):
             self.writer.write(pixels)
             self.count += 1
-        if shutil.disk_usage(self.draft.parent).free < SPARE_DISK:
-            raise Problem(f"the recording ends at {now:.1f} s: the disk is full")
+            if shutil.disk_usage(self.draft.parent).free < SPARE_DISK:
+                raise Problem(f"the recording ends at {now:.1f} s: the disk is full")
 
     def close(self):
         self.writer.release()
@@ -606,7 +608,7 @@ def parse_args(argv=None):
     add, share = parser.add_argument, number(float, 0, 1, above=True)
     time_held = number(float, 0, 3600, above=True)
     add("--source", default="0", help="camera index, video, picture, folder of pictures or URL")
-    add("--model", help="ONNX file (signlanguage.onnx here, or else pretrained/signlanguage.onnx)")
+    add("--model", metavar="FILE", default=str(find_model()), help="ONNX file (%(default)s)")
     add("--box", type=share, help=f"guide box, share of the shorter side ({BOX}; pictures 1)")
     add("--hold", type=time_held, default=HOLD, help=f"seconds a letter is held ({HOLD})")
     add("--threshold", type=share, help="least probability of a letter (the model's own)")
@@ -615,21 +617,19 @@ def parse_args(argv=None):
     add("--record", metavar="FILE", help="write what the window shows, as .avi or .mp4")
     add("--transcript", metavar="FILE", help="write a line for each letter, with its time")
     args = parser.parse_args(argv)
+    names = [name for name in vars(args).values() if isinstance(name, str)]
+    if any(name.encode(errors="replace").decode() != name or not name for name in names):
+        parser.error("a name is empty, or not in UTF-8, and OpenCV takes no other")
+    if len({os.path.realpath(name) for name in names}) < len(names):
+        parser.error("--source, --model, --record and --transcript must not be the same file")
     args.pictures = list_pictures(args.source)
     args.box = args.box or (1.0 if args.pictures else BOX)
-    if args.record and Path(args.record).suffix.lower() not in CODECS:
-        parser.error(f"--record: {args.record} ends in none of {', '.join(CODECS)}")
+    special = args.record and os.path.exists(args.record) and not os.path.isfile(args.record)
+    if args.record and (special or Path(args.record).suffix.lower() not in CODECS):
+        parser.error(f"--record: {args.record} is no file that ends in {' or '.join(CODECS)}")
     if args.pictures and (args.record or args.transcript):
         parser.error("--record and --transcript are for cameras and videos, not for pictures")
     return args
-
-
-def quiet_libraries():
-    """Silence what OpenCV, FFmpeg and Qt say of faults, which are told here in one line."""
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")
-    cv2.setNumThreads(1)  # a frame is too small for two: they wait for each other, both busy
 
 
 if __name__ == "__main__":

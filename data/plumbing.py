@@ -11,7 +11,9 @@ import secrets
 import signal
 import stat
 import sys
+from concurrent.futures import Future, wait
 from pathlib import Path
+from threading import Thread
 
 
 class Problem(Exception):
@@ -28,6 +30,8 @@ def run(main):
     for name in ("SIGTERM", "SIGHUP"):
         if number := getattr(signal, name, None):  # Windows has no SIGHUP
             signal.signal(number, lambda number, _: sys.exit(128 + number))
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name must not fail where it is printed
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         main()
     except (Problem, OSError) as error:
@@ -36,10 +40,35 @@ def run(main):
         sys.exit(128 + signal.SIGINT)
 
 
+def in_background(function, stop, seconds):
+    """What a function gives that Python cannot interrupt, called in a thread so that Ctrl-C can.
+    Raises what it raises, or TimeoutError after so many seconds; `stop` is called to end it."""
+    answer = Future()
+
+    def work():
+        try:
+            answer.set_result(function())
+        except Exception as error:
+            answer.set_exception(error)
+
+    try:
+        Thread(target=work, daemon=True).start()
+        return answer.result(seconds)
+    except BaseException:
+        stop()
+        wait([answer], 1)
+        raise
+
+
 def in_a_line(error):
     """What an exception says, without line breaks or Python's error numbers."""
     named = isinstance(error, OSError) and error.strerror and error.filename
     return " ".join((f"{error.filename}: {error.strerror}" if named else str(error)).split())
+
+
+def printable(name):
+    """A name as it is or, with line breaks or bytes that are no text in it, with escapes."""
+    return str(name) if str(name).isprintable() else ascii(str(name))
 
 
 # ---------------------------------------------------------------- files
@@ -82,10 +111,11 @@ def growing_file(path):
             yield draft
         except (KeyboardInterrupt, SystemExit) as signal:
             ended = signal
-        except (Problem, OSError):
-            if draft.is_file() and draft.stat().st_size:
-                draft.replace(Path(path).with_stem(f"{Path(path).stem}.partial"))
-            raise
+        except (Problem, OSError) as error:
+            if not draft.is_file() or draft.stat().st_size == 0:
+                raise
+            partial = draft.replace(Path(path).with_stem(f"{Path(path).stem}.partial"))
+            raise Problem(f"{in_a_line(error)}; {partial} keeps what came before") from error
     if ended:
         raise ended
 

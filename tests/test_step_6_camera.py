@@ -10,10 +10,12 @@ import os
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import threading
 import time
+import zlib
 from pathlib import Path
 
 import cv2
@@ -28,6 +30,7 @@ from data import plumbing
 
 SCRIPT = Path(camera.__file__)
 ALPHABET = camera.ALPHABET
+SHAPES = {"input": [1, 1, 28, 28], "logits": [1, 24]}
 REAL_CAPTURE = cv2.VideoCapture
 
 
@@ -47,20 +50,25 @@ def save_model(path, metadata=None, batch="batch", name="input", weights=None):
         for index, letter in enumerate(ALPHABET):
             weights[(*cell(letter), index)] = 0.2
         weights = weights.reshape(784, 24)
-    inputs, letters = weights.shape
-    side = int(inputs**0.5)
+    side = int(len(weights) ** 0.5)
     nodes = [
         helper.make_node("Flatten", [name], ["flat"]),
         helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
     ]
-    graph = helper.make_graph(
-        nodes,
-        "linear",
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, [batch, 1, side, side])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [batch, letters])],
-        [numpy_helper.from_array(weights, "weights")],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    shapes = {name: [batch, 1, side, side], "logits": [batch, weights.shape[1]]}
+    return save_graph(path, nodes, {"weights": weights}, shapes, metadata)
+
+
+def save_graph(path, nodes, constants, shapes=SHAPES, metadata=None):
+    """ONNX model of these nodes; `shapes` are those of input and output, by name."""
+    values = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name, shape in shapes.items()
+    ]
+    constants = [numpy_helper.from_array(array, name) for name, array in constants.items()]
+    graph = helper.make_graph(nodes, "graph", values[:1], values[1:], constants)
+    opset = [helper.make_opsetid("", 17)]
+    model = helper.make_model(graph, opset_imports=opset, ir_version=8)
     helper.set_model_props(model, metadata or {})
     onnx.save(model, path)
     return str(path)
@@ -357,6 +365,7 @@ WRONG_MODELS = {
     "size of nothing": lambda path: save_model(path, {"size": "-3"}),
     "nothing is no number": lambda path: save_model(path, {"nothing": "nan"}),
     "certainly nothing": lambda path: save_model(path, {"nothing": "inf"}),
+    "unprintable": lambda path: save_model(path, {"alphabet": ALPHABET[:-1] + "\n"}),
     "threshold of two": lambda path: save_model(path, {"threshold": "2"}),
 }
 
@@ -367,6 +376,53 @@ def test_a_wrong_model_is_refused_in_one_line(kind, tmp_path, video, start):
     done = start("--model", path, "--source", video, "--headless")
     assert_one_line(done, 1, path)
     assert not done.stdout
+
+
+def test_a_model_that_fails_on_a_frame_is_one_line(tmp_path, video, start):
+    nodes = [
+        helper.make_node("Flatten", ["input"], ["flat"]),
+        helper.make_node("ReduceMax", ["flat"], ["most"], axes=[1], keepdims=0),
+        helper.make_node("Cast", ["most"], ["index"], to=TensorProto.INT64),
+        helper.make_node("Gather", ["rows", "index"], ["logits"]),
+    ]
+    path = save_graph(tmp_path / "m.onnx", nodes, {"rows": np.zeros((1, 24), np.float32)})
+    done = start("--model", path, "--source", video, "--headless")
+    assert_one_line(done, 1, f"{path} cannot read an image")
+
+
+def save_endless_model(path):
+    """A model that copies its input for ever."""
+    value = helper.make_tensor_value_info
+    body = helper.make_graph(
+        [helper.make_node("Identity", [name], [f"{name} out"]) for name in ("go", "x")],
+        "body",
+        [
+            value("count", TensorProto.INT64, []),
+            value("go", TensorProto.BOOL, []),
+            value("x", TensorProto.FLOAT, [1, 784]),
+        ],
+        [value("go out", TensorProto.BOOL, []), value("x out", TensorProto.FLOAT, [1, 784])],
+    )
+    nodes = [
+        helper.make_node("Flatten", ["input"], ["flat"]),
+        helper.make_node("Loop", ["", "true", "flat"], ["same"], body=body),
+        helper.make_node("MatMul", ["same", "weights"], ["logits"]),
+    ]
+    constants = {"true": np.array(True), "weights": np.zeros((784, 24), np.float32)}
+    return save_graph(path, nodes, constants)
+
+
+def test_a_model_that_never_ends_is_one_line(tmp_path, video, start, monkeypatch):
+    monkeypatch.setattr(camera, "SLOWEST", 0.5)
+    path = save_endless_model(tmp_path / "m.onnx")
+    done = start("--model", path, "--source", video, "--headless")
+    assert_one_line(done, 1, f"{path} takes more than 0.5 seconds for an image")
+
+
+def test_ctrl_c_ends_a_model_that_never_ends(tmp_path, video, start):
+    path = save_endless_model(tmp_path / "m.onnx")
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    assert start("--model", path, "--source", video, "--headless").returncode == 130
 
 
 # ------------------------------------------------------------ spelling
@@ -470,7 +526,13 @@ def test_nothing_is_known_of_a_gap():
 # ------------------------------------------------------------ videos
 
 
-def test_the_film_that_comes_with_it_is_spelled_as_a_user_does_it(workdir):
+def test_the_film_that_comes_with_it_is_spelled_as_a_user_does_it(workdir, monkeypatch):
+    """And nothing is left behind: not in the current folder, at home, nor among temporary files."""
+    for name in ("ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HOME", "TMPDIR"):
+        (workdir / name).mkdir()
+        monkeypatch.setenv(name, str(workdir / name))
     done = shell("step_6_camera.py", "--source", SCRIPT.parent / "data/hello.mp4", "--headless")
     assert done.returncode == 0
     assert not done.stderr
@@ -478,7 +540,28 @@ def test_the_film_that_comes_with_it_is_spelled_as_a_user_does_it(workdir):
     assert named == f"Model: {SCRIPT.parent / 'pretrained/signlanguage.onnx'}"
     assert spelled == "Spelled: " + "".join(line.split("\t")[1] for line in letters)
     assert len(letters) >= 4
-    assert not files_in(workdir)
+    assert sorted(workdir.rglob("*")) == [workdir / "HOME", workdir / "TMPDIR"]
+
+
+def test_ctrl_c_while_modules_load_ends_at_once(video):
+    """And it loads neither torch nor what only the other scripts need."""
+    command = [sys.executable, "-X", "importtime", SCRIPT, "--source", video, "--headless"]
+    loaded = []
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as script:
+        for line in script.stderr:
+            loaded.append(line.split("|")[-1].strip())
+            if loaded[-1] == "numpy.linalg":
+                script.send_signal(signal.SIGINT)
+    assert script.returncode == 130
+    assert not any("Traceback" in line for line in loaded)
+
+
+def test_it_needs_neither_torch_nor_the_other_scripts():
+    names = "torch", "tqdm", "matplotlib", "onnx", "step_2_dataset", "step_4_evaluate"
+    code = f"import sys, step_6_camera; print(*{{*sys.modules}} & {{*{names!r}}})"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=SCRIPT.parent, capture_output=True, text=True)
+    assert done.stdout == "\n", done.stderr
 
 
 @pytest.mark.parametrize("fps", [8, 30])
@@ -534,6 +617,35 @@ def test_a_video_cut_short_gives_its_letters_and_says_so(tmp_path, model_path, v
     done = shell("step_6_camera.py", *options)
     assert_one_line(done, 1, "cut.avi is damaged")
     assert done.stdout.splitlines()[-1] == "Spelled: H"
+
+
+@pytest.mark.parametrize("fps", [0.1, 0.7])
+def test_a_film_of_less_than_a_frame_a_second_is_whole(fps, tmp_path, headless):
+    video = save_video(tmp_path / "slow.avi", ("A", 8 / fps), fps=fps)
+    assert headless(video, "--record", tmp_path / "r.avi") == ["Spelled: nothing"]
+    assert len(list(frames_of(tmp_path / "r.avi"))) == 8
+
+
+STRANGE_SOURCES = {
+    "\u00b2": "\u00b2 cannot be opened",  # a digit, to Python
+    "2147483648": "2147483648 cannot be opened",
+    "x" * 300: "File name too long",
+    "folder": "neither a video nor a folder with pictures",
+    "/": "neither a video nor a folder with pictures",
+    "/dev/zero": "neither a video nor a folder with pictures",
+    "pipe.mp4": "neither a video nor a folder with pictures",
+    "pipe.png": "1 picture(s) could not be read: pipe.png",
+    "new\nline.mp4": "new line.mp4 cannot be opened",
+}
+
+
+@pytest.mark.parametrize("source", STRANGE_SOURCES)
+def test_a_strange_source_is_one_line(source, workdir, model_path, start):
+    (workdir / "folder").mkdir()
+    os.mkfifo("pipe.mp4")
+    os.mkfifo("pipe.png")
+    done = start("--model", model_path, "--headless", "--source", source)
+    assert_one_line(done, 1, STRANGE_SOURCES[source])
 
 
 def test_a_url_is_read_like_a_video(model_path, video, headless, start):
@@ -656,6 +768,32 @@ def test_unreadable_pictures_are_named_and_counted(tmp_path, model_path):
     assert_one_line(done, 1, f"4 picture(s) could not be read: {', '.join(names)}")
 
 
+def save_bomb(path, side=20000):
+    """A picture of few bytes and very many pixels."""
+
+    def chunk(name, content):
+        check = zlib.crc32(name + content)
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", check)
+
+    packer = zlib.compressobj()
+    rows = b"".join(packer.compress(bytes(side + 1)) for _ in range(side)) + packer.flush()
+    size = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    parts = chunk(b"IHDR", size), chunk(b"IDAT", rows), chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+
+
+def test_pictures_of_any_name_and_size_are_a_line_each(workdir, model_path):
+    whole = save_pictures(workdir, "A") / "A" / "1.png"
+    for name in (b"line\nbreak.png", b"\xff.png", "\u00fc.png".encode()):
+        shutil.copy(whole, os.path.join(os.fsencode(workdir), name))
+    save_bomb(workdir / "bomb.png")
+    options = "--source", ".", "--model", model_path, "--headless"
+    done = shell("step_6_camera.py", *options, env={"PYTHONIOENCODING": "ascii"})
+    assert_one_line(done, 1, "1 picture(s) could not be read: bomb.png")
+    names = ["A/1.png", r"'line\nbreak.png'", r"\xfc.png", r"'\udcff.png'"]
+    assert done.stdout.splitlines()[1:] == [f"{name}  A  100%" for name in names]
+
+
 @pytest.mark.parametrize("name", ["", "none.png"])
 def test_no_pictures_is_a_failure(name, tmp_path, model_path, start):
     done = start("--model", model_path, "--headless", "--source", tmp_path / name)
@@ -719,17 +857,66 @@ def test_frames_that_change_their_size_are_recorded(tmp_path):
     assert [frame.shape for frame in frames_of(tmp_path / "r.avi")] == [(48, 64, 3)] * 3
 
 
+def test_a_transcript_cannot_be_a_folder(workdir, model_path, video, start):
+    options = "--source", video, "--model", model_path, "--headless", "--transcript", "."
+    assert_one_line(start(*options), 1, "a folder")
+
+
 @pytest.mark.parametrize("option", ["--record", "--transcript"])
-@pytest.mark.parametrize("target", ["missing/r.avi", "file/r.avi", "folder/r.avi"])
+@pytest.mark.parametrize("target", ["missing/r.avi", "file/r.avi"])
 def test_a_place_that_cannot_be_written_is_one_line(
     option, target, tmp_path, model_path, video, start
 ):
     (tmp_path / "file").touch()
-    (tmp_path / "folder/r.avi").mkdir(parents=True)
     before = sorted(tmp_path.rglob("*"))
     options = "--source", video, "--model", model_path, "--headless", option, tmp_path / target
     assert_one_line(start(*options), 1, str(tmp_path / target))
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_recording_that_cannot_begin_leaves_the_old_transcript(workdir, model_path, video, start):
+    Path("old.txt").write_text("of last week")
+    options = "--source", video, "--model", model_path, "--headless", "--transcript", "old.txt"
+    assert_one_line(start(*options, "--record", "no/r.avi"), 1, "no/r.avi")
+    assert Path("old.txt").read_text() == "of last week"
+    assert files_in(workdir) == ["old.txt"]
+
+
+def test_a_damaged_video_leaves_the_old_files(workdir, model_path, video, start):
+    whole = Path(video).read_bytes()
+    Path("cut.avi").write_bytes(whole[: len(whole) // 2])
+    for name in ("t.txt", "r.avi"):
+        Path(name).write_text("of last week")
+    options = "--transcript", "t.txt", "--record", "r.avi"
+    done = start("--source", "cut.avi", "--model", model_path, "--headless", *options)
+    assert_one_line(done, 1, "cut.avi is damaged", "t.partial.txt", "r.partial.avi")
+    assert Path("t.txt").read_text() == Path("r.avi").read_text() == "of last week"
+    assert Path("t.partial.txt").read_text().endswith("\tH\n")
+    assert 30 < len(list(frames_of("r.partial.avi"))) < 60
+    assert len(files_in(workdir)) == 5
+
+
+def test_transcripts_go_through_links_devices_and_pipes(
+    workdir, video, headless, model_path, start
+):
+    Path("link.txt").symlink_to("real.txt")
+    headless(video, "--transcript", "link.txt")
+    assert Path("link.txt").is_symlink()
+    assert Path("real.txt").read_text().startswith("0.80\tH\n")
+    headless(video, "--transcript", os.devnull)
+    assert not Path(os.devnull).is_file()
+    os.mkfifo("pipe.txt")
+    texts = []
+    reader = threading.Thread(target=lambda: texts.append(Path("pipe.txt").read_text()))
+    reader.start()
+    headless(video, "--transcript", "pipe.txt")
+    reader.join(10)
+    assert texts == [Path("real.txt").read_text()]
+    full = start(
+        "--source", video, "--model", model_path, "--headless", "--transcript", "/dev/full"
+    )
+    assert_one_line(full, 1, "No space left on device")
+    assert files_in(workdir) == ["link.txt", "pipe.txt", "real.txt"]
 
 
 @pytest.mark.parametrize("option", ["--record", "--transcript"])
@@ -789,10 +976,10 @@ def middle(pixels, side):
     return pixels[top : top + side, left : left + side]
 
 
-SHAPES = [(1, 1), (28, 2000), (48, 64), (240, 320), (480, 640), (640, 480), (2160, 3840)]
+SIZES = [(1, 1), (28, 2000), (48, 64), (240, 320), (480, 640), (640, 480), (2160, 3840)]
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", SIZES)
 def test_frames_of_any_size_are_shown_large_enough_to_read(shape, model):
     for box in (0.3, 0.7, 1.0):
         pixels = camera.render(view_of(model, np.zeros((*shape, 3), np.uint8), box=box, help=True))
@@ -949,16 +1136,36 @@ USAGE = [
     ["--record", "video"],
     ["--source", "a.png", "--transcript", "t.txt"],
     ["--source", ".", "--record", "r.avi"],
+    ["--source", ""],
+    ["--model", ""],
+    ["--transcript", ""],
+    ["--source", "\udcff.mp4"],  # bytes of a name that are no UTF-8
+    ["--record", "\udcff.avi"],
+    ["--record", "folder.avi"],
+    ["--record", "pipe.avi"],
+    ["--source", "v.avi", "--record", "./v.avi"],
+    ["--source", "v.avi", "--transcript", "v.avi"],
+    ["--record", "w.avi", "--transcript", "w.avi"],
+    ["--transcript", "signlanguage.onnx"],
+    ["--model", "m.onnx", "--transcript", "link.onnx"],
     ["--no-such-flag"],
 ]
 
 
-@pytest.mark.parametrize("arguments", USAGE, ids=" ".join)
+@pytest.mark.parametrize("arguments", USAGE, ids=lambda words: ascii(" ".join(words)))
 def test_wrong_usage_is_status_2(arguments, workdir, start):
     save_pictures(workdir, "A")
+    os.mkfifo("pipe.avi")
+    Path("folder.avi").mkdir()
+    for name in ("v.avi", "signlanguage.onnx", "m.onnx"):
+        Path(name).write_text("of last week")
+    Path("link.onnx").symlink_to("m.onnx")
+    before = sorted(workdir.rglob("*"))
     done = start(*arguments)
     assert done.returncode == 2
     assert "error: " in done.stderr.splitlines()[-1]
+    assert sorted(workdir.rglob("*")) == before
+    assert Path("v.avi").read_text() == Path("m.onnx").read_text() == "of last week"
 
 
 def test_help_tells_flags_and_keys(start):
