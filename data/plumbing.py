@@ -115,7 +115,7 @@ def growing_file(path):
             if not draft.is_file() or draft.stat().st_size == 0:
                 raise
             partial = draft.replace(Path(path).with_stem(f"{Path(path).stem}.partial"))
-            raise Problem(f"{in_a_line(error)}; {partial} keeps what came before") from error
+            raise Problem(f"{in_a_line(error)}; {partial} is what came before") from error
     if ended:
         raise ended
 

@@ -132,8 +132,8 @@ def video(tmp_path_factory):
 @pytest.fixture
 def start(capsys):
     """A function that runs the script in this process, and answers as `subprocess.run` does."""
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {number: signal.getsignal(number) for number in numbers}
+    numbers = [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
+    before = {number: signal.getsignal(number) for number in numbers if number}
 
     def run(*arguments):
         status = 0
@@ -141,14 +141,14 @@ def start(capsys):
             plumbing.run(lambda: camera.main([*map(str, arguments)]))
         except SystemExit as ended:
             status = ended.code
+        for number, handler in before.items():
+            signal.signal(number, handler)
         out, err = capsys.readouterr()
         if isinstance(status, str):
             status, err = 1, f"{err}{status}\n"
         return subprocess.CompletedProcess(arguments, status, out, err)
 
-    yield run
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    return run
 
 
 @pytest.fixture
