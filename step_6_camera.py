@@ -153,7 +153,8 @@ def spell(args, model):
             logs.append(stack.enter_context(draft.open("w", encoding="utf-8")))
         if args.record:
             draft = stack.enter_context(growing_file(args.record))
-            recorder = stack.enter_context(contextlib.closing(Recorder(draft, stream.fps)))
+            recorder = Recorder(draft, stream.fps)
+            stack.push(recorder.close)
         mirror = stream.is_camera if args.mirror is None else args.mirror
         view = View(speller, args.box, mirror, printable(Path(stream.name).name))
         follow(stream, model, view, logs, recorder, not args.headless)
@@ -268,12 +269,13 @@ class Model:
         """Logits float32 (letters,) of one image, float32 (1, 1, size, size); else Problem."""
         try:
             inputs = {self.session.get_inputs()[0].name: inputs}
-            outputs = self.session.run(None, inputs, options)[0]
+            outputs = np.asarray(self.session.run(None, inputs, options)[0])
         except Exception as error:  # ONNX Runtime's errors have no class in common
             raise Problem(f"{self.path} cannot read an image: {error}") from error
         letters = len(self.alphabet)
-        if outputs.shape != (1, letters) or not np.isfinite(outputs).all():
-            raise Problem(f"{self.path} gives {outputs.size} numbers for {letters} letters, or NaN")
+        is_right = outputs.dtype == np.float32 and outputs.shape == (1, letters)
+        if not (is_right and (np.abs(outputs) < 1e6).all()):  # NaN is not, either
+            raise Problem(f"{self.path} does not give {letters} sensible numbers, one a letter")
         return outputs[0]
 
 
@@ -289,12 +291,12 @@ def load_model(path=None):
     if not path.is_file():
         raise Problem(f"no model {path}; make it with: python step_4_evaluate.py")
     session = open_session(path)
-    texts = session.get_modelmeta().custom_metadata_map
     try:
+        texts = session.get_modelmeta().custom_metadata_map
         values = {key: kind(texts[key]) for key, kind in METADATA.items() if key in texts}
         if not values.get("alphabet", ALPHABET).isprintable():
             raise argparse.ArgumentTypeError("its alphabet cannot be printed")
-    except argparse.ArgumentTypeError as error:
+    except (UnicodeDecodeError, argparse.ArgumentTypeError) as error:
         raise Problem(f"{path} is no model of this kind: {error}") from error
     model, options = Model(path, session, **values), ort.RunOptions()
     grey = np.zeros((1, 1, model.size, model.size), np.float32)
@@ -419,10 +421,10 @@ class Recorder:
             if shutil.disk_usage(self.draft.parent).free < SPARE_DISK:
                 raise Problem(f"the recording ends at {now:.1f} s: the disk is full")
 
-    def close(self):
+    def close(self, kind=None, error=None, trace=None):
         self.writer.release()
         written = cv2.VideoCapture(str(self.draft)).get(cv2.CAP_PROP_FRAME_COUNT)
-        if self.count == 0 or written < self.count:
+        if (self.count == 0 or written < self.count) and not isinstance(error, Problem):
             raise Problem("nothing was recorded: no frames came, or there was no room for them")
 
 
