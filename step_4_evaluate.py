@@ -113,8 +113,8 @@ def report(runtime, net, loaders):
     print("=" * 10, runtime, "=" * 10)
     results = {key: predict(net, loader) for key, loader in loaders.items()}
     for (name, part), (outputs, labels) in results.items():
-        if name != ROOMS:  # no letters are there to be read
-            print(f"{part} accuracy: {describe(outputs, labels)}, {name}")
+        if (hands := labels != NO_HAND).any():
+            print(f"{part} accuracy: {describe(outputs[hands], labels[hands])}, {name}")
     return results
 
 
@@ -141,9 +141,9 @@ def choose_threshold(probabilities, labels):
 
 def confusion_matrix(outputs, labels):
     """Counts int64 (24, 24): how many images of the row's letter were read as the column's."""
-    matrix = np.zeros((len(LETTERS), len(LETTERS)), np.int64)
+    matrix = np.zeros((len(LETTERS) + 1, len(LETTERS)), np.int64)
     np.add.at(matrix, (labels, outputs.argmax(axis=1)), 1)
-    return matrix
+    return matrix[:NO_HAND]
 
 
 def validate():
@@ -182,7 +182,7 @@ def judge_photos(folder, path=None):
     hands = labels != NO_HAND
     print(f"{printable(model.path)}: {hands.sum():,} hands, {(~hands).sum():,} without")
     print_sources(paths[hands], probabilities[hands], labels[hands])
-    print_letters("photos", confusion_matrix(probabilities[hands], labels[hands]))
+    print_letters("photos", confusion_matrix(probabilities, labels))
     print_passed(model.threshold, probabilities, labels)
     save_mistakes(paths, labels, seen, probabilities)
 
