@@ -12,14 +12,14 @@ With --photos it reads the pictures in DIR/LETTER/ or DIR/SOURCE/LETTER/, and th
 which should be refused, as the camera script would. mistakes.png shows what it was wrong about.
 """
 
+from data.plumbing import Problem, nonempty, printable, run, write_file
+
+# isort: split
 import argparse
 import math
 from functools import partial
 from pathlib import Path
 
-from data.plumbing import Problem, nonempty, printable, run, write_file
-
-# isort: split
 import numpy as np
 import onnx
 import onnxruntime as ort
