@@ -66,19 +66,19 @@ def train_here(judge):
     from step_2_dataset import SIGN_MNIST, get_train_test_loaders
     from step_3_train import BATCH_SIZE, LEARNING_RATE, Net, fit
 
-    trainset = get_train_test_loaders(sets=[SIGN_MNIST])[0].dataset
+    trainloader, _ = get_train_test_loaders(sets=[SIGN_MNIST])
     judge.net = Net()
-    fit(judge.net, CheckedLoader(trainset, BATCH_SIZE, judge), EPOCHS, LEARNING_RATE, SEED)
+    loader = CheckedLoader(trainloader.dataset, BATCH_SIZE, judge)
+    fit(judge.net, loader, EPOCHS, LEARNING_RATE, SEED)
 
 
 def train_tutorial(judge):
     import tutorial
 
-    trainset = tutorial.get_loaders("data/sign_mnist_train.csv", "data/sign_mnist_test.csv")[
-        0
-    ].dataset
+    files = [f"data/sign_mnist_{part}.csv" for part in ("train", "test")]
+    trainloader, _ = tutorial.get_loaders(*files)
     judge.net = tutorial.Net()
-    tutorial.train(judge.net, CheckedLoader(trainset, tutorial.BATCH_SIZE, judge))
+    tutorial.train(judge.net, CheckedLoader(trainloader.dataset, tutorial.BATCH_SIZE, judge))
 
 
 def main(way):
