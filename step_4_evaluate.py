@@ -78,7 +78,7 @@ def predict(net, dataloader):
             outputs.append(torch.as_tensor(net(batch["image"])))
             labels.append(batch["label"][:, 0].long())
             if not outputs[-1].isfinite().all():
-                raise Problem("the network gives NaN or infinity; train it anew, at a lower --lr")
+                raise Problem("the weights are NaN or far too large; train anew, at a lower --lr")
     if not labels:
         raise Problem("no images to evaluate")
     return torch.cat(outputs).numpy(), torch.cat(labels).numpy()
@@ -281,7 +281,7 @@ def read_photos(model, folder):
             else:
                 photos.append((path, labels[place.name.upper()], *classify(model, frame)))
     if all(label == NO_HAND for _, label, _, _ in photos):
-        raise Problem(f"{folder}: no pictures in {folder}/A/, /B/ ... or {folder}/SOURCE/A/ ...")
+        raise Problem(f"{printable(folder)}: no pictures in its A/, B/ ... or SOURCE/A/, ...")
     return map(np.array, zip(*photos, strict=True))
 
 

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 TARGET = 0.983  # what the tutorial's published model reaches
 CHECKS = 4  # an epoch
-EPOCHS = 4  # of ours: as few as are enough to reach TARGET
+EPOCHS = 3  # of ours, at most: its learning rate falls sooner, and TARGET is reached earlier
 SEED = 1
 
 
