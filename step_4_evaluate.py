@@ -3,8 +3,7 @@
     Validation accuracy: 99.46 (7,133/7,172 right, 39 mistakes), Sign Language MNIST
     Largest difference between the logits: 1.6e-05 (allowed: 0.0001)
 
-    python step_4_evaluate.py
-    python step_4_evaluate.py --photos DIR [--model FILE]
+    python step_4_evaluate.py [--photos DIR [--model FILE]]
 
 Reads checkpoint.pth and data/, writes signlanguage.onnx (one file, for any batch size) and
 confusion.png (which letters are taken for which). A model that fails leaves the old one in place.
