@@ -1,14 +1,13 @@
 """How fast the four steps are, beside the tutorial's way of doing the same: `make benchmark`.
 
 Needs Sign Language MNIST in data/. Every pair is measured in one run on this machine with nothing
-else running; the tutorial's ways are written out here. What would take it minutes is measured in
-part and scaled, and marked with ~.
+else running. What would take the tutorial's way minutes is measured in part and scaled, and marked
+with ~; > marks a time after which TARGET was not reached.
 """
 
 import contextlib
-import csv
+import gzip
 import io
-import itertools
 import os
 import subprocess
 import sys
@@ -21,9 +20,9 @@ import numpy as np
 import onnxruntime as ort
 import torch
 import torch.nn as nn
-import torch.nn.functional as F
-from torch.utils.data import DataLoader, Dataset
-from torchvision import transforms
+import tutorial
+from time_to_target import TARGET
+from torch.utils.data import DataLoader
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
@@ -32,12 +31,11 @@ import step_2_dataset  # noqa: E402
 import step_3_train  # noqa: E402
 import step_4_evaluate  # noqa: E402
 import step_6_camera  # noqa: E402
+from data.plumbing import run  # noqa: E402
 
-TUTORIAL_EPOCHS = 12
-TUTORIAL_BATCH = 32
 PART = 200  # batches of an epoch, or images, that stand for all
 FRAMES = 2000
-LETTERS = "ABCDEFGHIKLMNOPQRSTUVWXY"
+FILES = step_2_dataset.SETS[step_2_dataset.SIGN_MNIST]
 
 
 def seconds(function, *arguments):
@@ -47,136 +45,86 @@ def seconds(function, *arguments):
     return time.perf_counter() - start
 
 
-def row(what, ours, tutorial, ratio, mark=""):
-    print(f"{what:40}{ours:>12}{mark + tutorial:>14}{ratio:>9.1f}x", flush=True)
+def row(what, ours, tutorials, digits, mark="", our_mark="", more_is_better=False):
+    ratio = ours / tutorials if more_is_better else tutorials / ours
+    ours, tutorials = f"{our_mark}{ours:.{digits}f}", f"{mark}{tutorials:.{digits}f}"
+    print(f"{what:40}{ours:>12}{tutorials:>14}{ratio:>9.1f}x", flush=True)
 
 
-# ---------------------------------------------------------------- the tutorial's ways
+def lay_out_data(folder):
+    """Sign Language MNIST alone in folder/data, as in the tutorial, in plain csv files."""
+    Path(folder, "data").mkdir()
+    for name in FILES:
+        path = step_2_dataset.find_csv(name).absolute()
+        if not path.exists():
+            raise FileNotFoundError(f"{path}: no such file; python step_2_dataset.py gets the data")
+        if path.suffix == ".gz":
+            Path(folder, "data", name).write_bytes(gzip.decompress(path.read_bytes()))
+        else:
+            os.symlink(path, Path(folder, "data", name))
 
 
-def tutorial_read(path):
-    mapping = step_2_dataset.SignLanguageMNIST.get_label_mapping()
-    labels, samples = [], []
-    with open(path) as file:
-        next(file)
-        for line in csv.reader(file):
-            labels.append(mapping.index(int(line[0])))
-            samples.append(list(map(int, line[1:])))
-    return labels, samples
-
-
-class TutorialDataset(Dataset):
-    """One item at a time through PIL, transforms made anew for each."""
-
-    def __init__(self, dataset):
-        self.samples = dataset._samples.permute(0, 2, 3, 1).numpy()
-        self.labels = dataset._labels
-
-    def __len__(self):
-        return len(self.labels)
-
-    def __getitem__(self, idx):
-        transform = transforms.Compose(
-            [
-                transforms.ToPILImage(),
-                transforms.RandomResizedCrop(28, scale=(0.8, 1.2)),
-                transforms.ToTensor(),
-                transforms.Normalize([0.485], [0.229]),
-            ]
-        )
-        return {"image": transform(self.samples[idx]), "label": self.labels[idx]}
-
-
-class TutorialNet(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv1, self.conv2 = nn.Conv2d(1, 6, 3), nn.Conv2d(6, 6, 3)
-        self.conv3, self.pool = nn.Conv2d(6, 16, 3), nn.MaxPool2d(2, 2)
-        self.fc1, self.fc2, self.fc3 = nn.Linear(400, 120), nn.Linear(120, 48), nn.Linear(48, 24)
-
-    def forward(self, x):
-        x = self.pool(F.relu(self.conv2(F.relu(self.conv1(x)))))
-        x = self.pool(F.relu(self.conv3(x))).flatten(1)
-        return self.fc3(F.relu(self.fc2(F.relu(self.fc1(x)))))
-
-
-def tutorial_train(net, loader, batches):
-    """The first `batches` of a training epoch."""
-    criterion, optimizer = nn.CrossEntropyLoss(), torch.optim.SGD(net.parameters(), 0.01, 0.9)
-    for data in itertools.islice(loader, batches):
-        optimizer.zero_grad()
-        loss = criterion(net(data["image"].float()), data["label"].long()[:, 0])
-        loss.backward()
-        optimizer.step()
-        loss.item()
-
-
-def tutorial_evaluate(net, loader, batches):
-    for batch in itertools.islice(loader, batches):
-        step_4_evaluate.evaluate(net(batch["image"]), batch["label"][:, 0])
-
-
-def tutorial_frame(frame, session):
-    """The body of the tutorial's camera loop, but for its errors that end it today."""
-    h, w, _ = frame.shape
-    start = abs(h - w) // 2
-    frame = frame[start : start + w] if h > w else frame[:, start : start + h]
-    grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
-    x = (cv2.resize(grey, (28, 28)) - 0.485 * 255) / (0.229 * 255)
-    y = session.run(None, {"input": x.reshape(1, 1, 28, 28).astype(np.float32)})[0]
-    return LETTERS[int(np.argmax(y, axis=1)[0])]
+def run_script(script, *arguments):
+    """Returns what it prints."""
+    command = [sys.executable, str(ROOT / script), *arguments]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 # ---------------------------------------------------------------- the pairs
 
 
 def compare_reading():
-    paths = [step_2_dataset.find_csv(name) for name in step_2_dataset.PUBLISHED]
+    paths = [f"data/{name}" for name in FILES]
     read = step_2_dataset.SignLanguageMNIST.read_label_samples_from_csv
     ours = sum(seconds(read, path) for path in paths)
-    tutorial = sum(seconds(tutorial_read, path) for path in paths)
-    row("reading both files, s", f"{ours:.2f}", f"{tutorial:.2f}", tutorial / ours)
+    tutorials = sum(seconds(tutorial.read, path) for path in paths)
+    row("reading both files, s", ours, tutorials, 2)
 
 
-def compare_epoch(trainset):
-    """Returns the tutorial's seconds."""
-    loader = DataLoader(trainset, step_3_train.BATCH_SIZE, shuffle=True)
+def compare_epoch(loader):
+    """`loader` is the tutorial's, of the training images. Returns its seconds."""
+    trainset = step_2_dataset.SignLanguageMNIST(f"data/{FILES[0]}", augment=True)
+    trainloader = DataLoader(trainset, step_3_train.BATCH_SIZE, shuffle=True)
     net = step_3_train.Net()
     optimizer = torch.optim.SGD(net.parameters(), 0.01)
-    arguments = net, nn.CrossEntropyLoss(), optimizer, loader, 0
+    arguments = net, nn.CrossEntropyLoss(), optimizer, trainloader, 0
     ours = min(seconds(step_3_train.train, *arguments) for _ in range(2))
-    loader = DataLoader(TutorialDataset(trainset), TUTORIAL_BATCH, shuffle=True)
     part = min(PART, len(loader))
-    tutorial = seconds(tutorial_train, TutorialNet(), loader, part) * len(loader) / part
-    row("an epoch of training, s", f"{ours:.1f}", f"{tutorial:.1f}", tutorial / ours, "~")
-    return tutorial
+    tutorials = seconds(tutorial.train, tutorial.Net(), loader, 1, part) * len(loader) / part
+    row("an epoch of training, s", ours, tutorials, 1, "~")
+    return tutorials
 
 
-def run_step(folder, script, *arguments):
-    command = [sys.executable, str(ROOT / script), *arguments]
-    return seconds(lambda: subprocess.run(command, cwd=folder, check=True, capture_output=True))
+def compare_training(tutorial_epoch):
+    epochs = tutorial.EPOCHS
+    ours = seconds(run_script, "step_3_train.py", "--epochs", str(epochs))
+    row(f"step 3, {epochs} epochs, s", ours, epochs * tutorial_epoch, 1, "~")
 
 
-def compare_steps(trainset, testset, tutorial_epoch):
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "data").mkdir()
-        for name in step_2_dataset.PUBLISHED:  # that data set alone, as in the tutorial
-            path = step_2_dataset.find_csv(name).absolute()
-            os.symlink(path, Path(folder, "data", path.name))
-        ours = run_step(folder, "step_3_train.py", "--epochs", str(TUTORIAL_EPOCHS))
-        tutorial = TUTORIAL_EPOCHS * tutorial_epoch
-        what = f"step 3, {TUTORIAL_EPOCHS} epochs, s"
-        row(what, f"{ours:.1f}", f"{tutorial:.1f}", tutorial / ours, "~")
-        ours = run_step(folder, "step_4_evaluate.py")
-    net = TutorialNet().eval()
+def time_to_target(way):
+    """Seconds, start and reading included but measuring not, and ">" if TARGET was not reached."""
+    start = time.perf_counter()
+    end, measuring = run_script("tests/time_to_target.py", way).splitlines()[-1].split()
+    return time.perf_counter() - start - float(measuring), "" if end == "reached" else ">"
+
+
+def compare_times_to_target():
+    (ours, our_mark), (tutorials, mark) = map(time_to_target, ("here", "tutorial"))
+    what = f"training to the tutorial's {100 * TARGET:.1f} %, s"
+    row(what, ours, tutorials, 1, mark, our_mark)
+
+
+def compare_evaluation(loader, images):
+    """`loader` is the tutorial's, of the training images; `images` counts the test images too."""
+    ours = seconds(run_script, "step_4_evaluate.py")
+    net = tutorial.Net().eval()
     session = ort.InferenceSession(step_4_evaluate.export(net).SerializeToString())
-    singles = DataLoader(TutorialDataset(trainset), 1)
-    batches = DataLoader(TutorialDataset(trainset), TUTORIAL_BATCH)
-    images = len(trainset) + len(testset)
-    run = lambda inputs: session.run(None, {"input": inputs.numpy()})[0]  # noqa: E731
-    tutorial = seconds(tutorial_evaluate, run, singles, PART) * images / PART
-    tutorial += seconds(tutorial_evaluate, net, batches, PART) * images / PART / TUTORIAL_BATCH
-    row("step 4, s", f"{ours:.1f}", f"{tutorial:.1f}", tutorial / ours, "~")
+    singles = DataLoader(loader.dataset, 1)  # its exported model takes no more
+    one_by_one = lambda image: session.run(None, {"input": image.numpy()})[0]  # noqa: E731
+    part = min(PART, len(loader))
+    tutorials = seconds(tutorial.evaluate, one_by_one, singles, part) * images / part
+    tutorials += seconds(tutorial.evaluate, net, loader, part) * images / part / tutorial.BATCH_SIZE
+    row("step 4, s", ours, tutorials, 1, "~")
 
 
 def per_frame(function):
@@ -191,39 +139,32 @@ def per_frame(function):
 
 def compare_frames():
     frame = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
-    with tempfile.TemporaryDirectory() as folder:
-        for name, net in (("ours", step_3_train.Net()), ("tutorial", TutorialNet())):
-            Path(folder, name).write_bytes(step_4_evaluate.export(net).SerializeToString())
-        model = step_6_camera.load_model(f"{folder}/ours")
-        session = ort.InferenceSession(f"{folder}/tutorial")
-    box = step_6_camera.BOX
+    for name, net in (("ours", step_3_train.Net()), ("tutorials", tutorial.Net())):
+        Path(name).write_bytes(step_4_evaluate.export(net).SerializeToString())
+    model, session = step_6_camera.load_model("ours"), ort.InferenceSession("tutorials")
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)  # as the script's main does
-    ours = per_frame(lambda: step_6_camera.predict(model, step_6_camera.shrink(frame, box)))
+    ours = per_frame(lambda: step_6_camera.classify(model, frame, step_6_camera.BOX))
     cv2.setNumThreads(threads)
-    tutorial = per_frame(lambda: tutorial_frame(frame, session))
-    row(
-        "frame to letter, frames/s",
-        f"{1 / ours[0]:.0f}",
-        f"{1 / tutorial[0]:.0f}",
-        tutorial[0] / ours[0],
-    )
-    row(
-        "frame to letter, processor ms",
-        f"{1e3 * ours[1]:.3f}",
-        f"{1e3 * tutorial[1]:.3f}",
-        tutorial[1] / ours[1],
-    )
+    tutorials = per_frame(lambda: tutorial.read_frame(frame, session))
+    row("frame to letter, frames/s", 1 / ours[0], 1 / tutorials[0], 0, more_is_better=True)
+    row("frame to letter, processor ms", 1e3 * ours[1], 1e3 * tutorials[1], 3)
 
 
 def main():
     print(f"{'':40}{'here':>12}{'tutorial':>14}{'ratio':>10}")
-    compare_reading()
-    trainloader, testloader = step_2_dataset.get_train_test_loaders(sets=["Sign Language MNIST"])
-    tutorial_epoch = compare_epoch(trainloader.dataset)
-    compare_steps(trainloader.dataset, testloader.dataset, tutorial_epoch)
-    compare_frames()
+    with tempfile.TemporaryDirectory() as folder:
+        lay_out_data(folder)
+        with contextlib.chdir(folder):
+            compare_reading()
+            trainloader, testloader = tutorial.get_loaders(*(f"data/{name}" for name in FILES))
+            tutorial_epoch = compare_epoch(trainloader)
+            compare_training(tutorial_epoch)
+            images = len(trainloader.dataset) + len(testloader.dataset)
+            compare_evaluation(trainloader, images)
+            compare_times_to_target()
+            compare_frames()
 
 
 if __name__ == "__main__":
-    step_2_dataset.run(main)
+    run(main)
