@@ -1,6 +1,7 @@
 """Render hands that spell the 24 static letters, in Sign Language MNIST's own csv format.
 
     python data/render_hands.py --count 24000 --seed 1 --out data/rendered_train.csv.gz
+    python data/render_hands.py --no-hand --count 3000 --seed 1 --out data/no_hand_train.csv.gz
     python data/render_hands.py --sheet sheet.png
     python data/render_hands.py --video data/hello.mp4 --word HELLO
 
@@ -32,6 +33,7 @@ except ImportError:
     sys.exit("render_hands.py needs the package anny: pip install -r data/requirements.txt")
 
 LETTERS = "ABCDEFGHIKLMNOPQRSTUVWXY"  # J and Z are movements
+NO_HAND = 26  # label of an image without a hand; 0 to 25 are A to Z
 POSES = Path(__file__).with_name("letters.txt")
 FINGERS = ("index", "middle", "ring", "little")
 
@@ -45,6 +47,9 @@ CHUNK = 48  # images posed in one call, and handed to one worker at a time
 FILL = (0.58, 0.74, 0.88)
 FLESH = 0.018
 OFF_CENTRE = 0.15  # furthest centre of the hand's box from the crop's, share of the crop
+# A hand that is not in the picture, but for at most ENTERING of its side: as large as that share.
+LARGE = (0.6, 2.2)
+ENTERING = (-0.1, 0.2)
 PROPORTIONS = ((0.98, 0.93, 0.98), (1.18, 1.06, 1.18))  # breadth, length, thickness of the hand
 # Metres by which the first phalanges of index to little finger are lengthened: anny's, the little
 # finger's most of all, are shorter than most people's beside their palms.
@@ -337,6 +342,24 @@ def frame_hand(vertices, count, distance, fill, shift):
     return np.column_stack([plane * depth[:, None], -depth]).astype(np.float32)
 
 
+def place_inside(box, rng):
+    """Size and place that a signer gives the hand, frame_hand's `fill` and `shift`. `box` (2,) is
+    its width and height in metres."""
+    length = box.max()
+    fill = rng.triangular(*FILL) * length / (length - FLESH)
+    return fill, rng.uniform(-1, 1, 2) * min(OFF_CENTRE, max(0, 1 - fill) / 2 + 0.04)
+
+
+def place_outside(box, rng):
+    """Size and place of a hand beyond the picture's edge: no more than fingertips, the wrist or the
+    arm are in the picture. As `place_inside`."""
+    fill = rng.uniform(*LARGE)
+    right, up = ((0, 1), (0, -1), (1, 0), (-1, 0))[rng.choice(4, p=[0.4, 0.3, 0.15, 0.15])]
+    width, height = 1 + fill * box / box.max() - 2 * rng.uniform(*ENTERING)
+    along = rng.uniform(-0.5, 0.5)
+    return fill, (right * width / 2 + along * abs(up), up * height / 2 + along * abs(right))
+
+
 def rasterize(framed, faces, colours, size):
     """Draw triangles: interpolated `colours` (V, 3) as (size, size, 3) and depth (size, size)."""
     colour, depth = cv2.triangleRasterize(
@@ -415,8 +438,9 @@ def paint_skin(hand, rng):
     return 1 + rng.uniform(-0.02, 0.1) * towards_palm + rng.uniform(0, 0.04) * patches
 
 
-def draw_hand(hand, posed, variant, rng, size=DETAIL):
-    """Draw one posed hand (V, 3) as a signer before a camera would show it.
+def draw_hand(hand, posed, variant, rng, size=DETAIL, place=place_inside):
+    """Draw one posed hand (V, 3) as a signer before a camera would show it, or where else `place`
+    puts it.
 
     Returns grey (size, size) float32, 0 to about 1, and alpha (size, size), 1 on the hand: the
     grey is already multiplied by alpha, so that `grey + (1 - alpha) * background` is the scene."""
@@ -425,9 +449,7 @@ def draw_hand(hand, posed, variant, rng, size=DETAIL):
     thickness, paint = draw_clothes(hand, rng)
     paint[: hand.size] *= paint_skin(hand, rng)
     vertices = add_forearm(hand, vertices, draw_arm(hand, vertices, rng), thickness)
-    length = np.ptp(vertices[: hand.size, :2], axis=0).max()
-    fill = rng.triangular(*FILL) * length / (length - FLESH)
-    shift = rng.uniform(-1, 1, 2) * min(OFF_CENTRE, max(0, 1 - fill) / 2 + 0.04)
+    fill, shift = place(np.ptp(vertices[: hand.size, :2], axis=0), rng)
     framed = frame_hand(vertices, hand.size, rng.uniform(*CAMERA), fill, shift)
     light = shade(vertices, hand.faces, rng)
     skin = rng.uniform(0.1, 0.85)
@@ -529,25 +551,110 @@ def draw_shape(picture, rng, size):
 
 
 def draw_person(picture, rng, size):
-    """Head, hair, eyes, neck and shoulders of somebody beside or behind the hand, in place."""
-    skin, hair, shirt = (float(v) for v in rng.uniform(0.05, 1, 3))
+    """Somebody beside or behind the hand, in place."""
+    parts = person_parts(*(float(v) for v in rng.uniform(0.05, 1, 3)))
     r = size * rng.uniform(0.12, 0.35)
     x, y = rng.uniform(-0.1, 1.1) * size, rng.uniform(0, 0.6) * size
+    draw_parts(picture, parts, x, y, r)
 
-    def blob(dx, dy, rx, ry, value):
-        centre, axes = (
-            (int(x + dx * r), int(y + dy * r)),
-            (max(1, int(rx * r)), max(1, int(ry * r))),
-        )
-        cv2.ellipse(picture, centre, axes, 0, 0, 360, value, -1)
 
-    blob(0, 3.2, 2.2, 1.8, shirt)
-    blob(0, 1.2, 0.45, 0.9, skin * 0.8)
-    blob(0, -0.25, 0.85, 1.05, hair)
-    blob(0, 0, 0.75, 1.0, skin)
-    for side in (-1, 1):
-        blob(side * 0.3, -0.15, 0.14, 0.08, skin * 0.3)
-    blob(0, 0.5, 0.25, 0.08, skin * 0.6)
+def person_parts(skin, hair, shirt):
+    """The ellipses of a person of these brightnesses, the farthest first: each the place of its
+    middle right of and below the face's, half its width and height, in lengths of half a face, and
+    its brightness."""
+    return [
+        (0, 3.2, 2.2, 1.8, shirt),
+        (0, 1.2, 0.45, 0.9, skin * 0.8),  # neck
+        (0, -0.25, 0.85, 1.05, hair),
+        (0, 0, 0.75, 1.0, skin),
+        (-0.3, -0.15, 0.14, 0.08, skin * 0.3),  # eyes
+        (0.3, -0.15, 0.14, 0.08, skin * 0.3),
+        (0, 0.5, 0.25, 0.08, skin * 0.6),  # mouth
+    ]
+
+
+def draw_parts(picture, parts, x, y, r, tilt=0.0):
+    """Draw a person's ellipses in place, the face's middle at x, y and half as long as `r`, all in
+    pixels, tilted by so many degrees. A brightness may be a picture itself."""
+    cos, sin = np.cos(np.radians(tilt)), np.sin(np.radians(tilt))
+    for dx, dy, rx, ry, value in parts:
+        centre = int(x + (cos * dx - sin * dy) * r), int(y + (sin * dx + cos * dy) * r)
+        axes = max(1, int(rx * r)), max(1, int(ry * r))
+        mask = np.zeros(picture.shape, np.uint8)
+        inside = cv2.ellipse(mask, centre, axes, tilt, 0, 360, 1, -1).astype(bool)
+        picture[inside] = np.broadcast_to(value, picture.shape)[inside]
+
+
+def draw_sitter(picture, rng):
+    """Somebody before the camera, so near that a face or a shirt may fill the picture, in place."""
+    size = len(picture)
+    r = rng.uniform(0.2, 1.1)
+    x, y = rng.uniform(-0.1, 1.1), rng.uniform(-1.7 * r, 0.8)
+    light = 1 + draw_gradient(rng, size) * rng.uniform(0, 2)
+    skin, hair, shirt = (v * light for v in rng.uniform(0.05, 1, 3))
+    down, right = np.mgrid[-y : 1 - y : size * 1j, -x : 1 - x : size * 1j] / r
+    skin = skin * (1 - rng.uniform(0, 0.5) * np.minimum(right**2 + 0.6 * down**2, 1))  # rounded
+    shirt = shirt * (1 + draw_folds(rng, size))
+    parts = person_parts(skin, hair, shirt)
+    if rng.random() < 0.3:
+        parts.insert(2, (0, 0.5, 1.0, 1.5, hair))  # long hair
+    if rng.random() < 0.3:
+        parts.insert(-3, (0, 0.65, 0.6, 0.45, 0.5 * (hair + skin)))  # a beard
+    aside = rng.uniform(-0.25, 0.25)
+    parts += [(aside + 0.12, 0.2, 0.1, 0.18, skin * rng.uniform(0.75, 1))]  # beside the nose
+    for side in (aside - 0.3, aside + 0.3):
+        parts.append((side, -0.35, 0.2, 0.05, 0.5 * (hair + skin)))  # eyebrows
+        if rng.random() < 0.8:  # sockets or glasses
+            parts.append((side, -0.15, *rng.uniform(0.1, 0.26, 2), skin * rng.uniform(0.4, 0.8)))
+    draw_parts(picture, parts, x * size, y * size, r * size, rng.normal(0, 10))
+    if rng.random() < 0.7:
+        picture[:] = cv2.GaussianBlur(picture, (0, 0), size * r * rng.uniform(0.01, 0.06))
+
+
+def draw_folds(rng, size):
+    """Folds of cloth: (size, size), -0.4 to 0.4."""
+    y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
+    angle = rng.uniform(0, 2 * np.pi)
+    bent = np.cos(angle) * x + np.sin(angle) * y + rng.uniform(0, 0.4) * np.sin(3 * x + 2 * y)
+    return rng.uniform(0, 0.4) * np.sin(rng.uniform(3, 25) * bent)
+
+
+def draw_door(picture, rng):
+    """A broad band or an edge across the whole picture, sharp or soft: a door frame, a curtain, a
+    shelf of books, the edge of a table, in place."""
+    size = len(picture)
+    y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
+    angle = rng.choice([0, np.pi / 2]) + rng.normal(0, 0.15)
+    place = np.cos(angle) * x + np.sin(angle) * y - rng.uniform(-1.2, 1.2)
+    sharpness = rng.uniform(4, 40)
+    band = (
+        1
+        / (1 + np.exp(-sharpness * place))
+        / (1 + np.exp(sharpness * (place - rng.uniform(0.1, 2))))
+    )
+    kind = rng.choice(3, p=[0.5, 0.25, 0.25])
+    inside = rng.uniform(0, 1)
+    if kind == 1:
+        inside = inside * (1 + draw_folds(rng, size))
+    if kind == 2:
+        books = rng.uniform(0, 1, (rng.integers(1, 4), rng.integers(8, 30))).astype(np.float32)
+        inside = cv2.resize(books, (size, size), interpolation=cv2.INTER_NEAREST)
+    picture += (band * (inside - picture)).astype(np.float32)
+
+
+def draw_empty(hand, posed, variant, rng, size=DETAIL):
+    """What a camera shows while nobody signs: a room, somebody in it, at times a hand that has just
+    begun to enter, or an arm; a scene (size, size) as `draw_letter` gives."""
+    picture = draw_background(rng, size)
+    while rng.random() < 0.4:
+        draw_door(picture, rng)
+    if rng.random() < 0.55:
+        draw_sitter(picture, rng)
+    picture = np.clip(picture, 0, 1)
+    if rng.random() < 0.35:
+        grey, alpha = draw_hand(hand, posed, variant, rng, size, place_outside)
+        picture = compose(grey, alpha, picture, rng)
+    return picture
 
 
 # ------------------------------------------------------------------------------------- the camera
@@ -602,12 +709,19 @@ def compose(grey, alpha, background, rng):
     return grey + (1 - alpha) * background
 
 
+def draw_letter(hand, posed, variant, rng, size=DETAIL):
+    """The scene (size, size) float32 of one posed hand (V, 3) before a background."""
+    grey, alpha = draw_hand(hand, posed, variant, rng, size)
+    return compose(grey, alpha, draw_background(rng, size), rng)
+
+
 # ------------------------------------------------------------------------------------- the files
 
 
-def draw_pictures(hand, poses, seed, indices, size=DETAIL):
+def draw_pictures(hand, poses, seed, indices, size=DETAIL, draw=draw_letter):
     """Scenes (n, size, size) float32 and 28x28 photographs (n, 28, 28) uint8 of the images with
-    these `indices`; image i shows letter i modulo 24, and depends on seed and i alone."""
+    these `indices`; image i shows letter i modulo 24, or no hand if `draw` is `draw_empty`, and
+    depends on seed and i alone."""
     rngs = [np.random.default_rng([seed, i]) for i in indices]
     variants = [pick_variant(poses, i, rng) for i, rng in zip(indices, rngs, strict=True)]
     joints = np.stack([loosen(v, rng) for v, rng in zip(variants, rngs, strict=True)])
@@ -616,8 +730,7 @@ def draw_pictures(hand, poses, seed, indices, size=DETAIL):
     posed = pose_hands(hand, joints, builds, longer)
     scenes, photographs = [], []
     for vertices, variant, rng in zip(posed, variants, rngs, strict=True):
-        grey, alpha = draw_hand(hand, vertices, variant, rng, size)
-        scene = compose(grey, alpha, draw_background(rng, size), rng)
+        scene = draw(hand, vertices, variant, rng, size)
         scenes.append(scene)
         photographs.append(photograph(scene, rng))
     return np.stack(scenes), np.stack(photographs)
@@ -634,34 +747,40 @@ def pick_variant(poses, index, rng):
     return Variant(one.letter, one.weight, *mixed)
 
 
-def csv_lines(indices, pictures):
-    """Rows of Sign Language MNIST's csv; a label is the letter's place in the full alphabet."""
-    labels = [ord(LETTERS[i % len(LETTERS)]) - ord("A") for i in indices]
+def csv_lines(labels, pictures):
+    """Rows of Sign Language MNIST's csv."""
     rows = pictures.reshape(len(pictures), -1).tolist()
     return "".join(f"{k},{','.join(map(str, row))}\n" for k, row in zip(labels, rows, strict=True))
+
+
+def file_label(index):
+    """The label of image `index`: its letter's place in the full alphabet."""
+    return ord(LETTERS[index % len(LETTERS)]) - ord("A")
 
 
 WORKER = {}  # what a worker process loads once
 
 
-def start_worker(seed):
+def start_worker(seed, no_hand):
     """Load hand and poses in a worker process."""
-    WORKER.update(hand=load_hand(), poses=read_poses(), seed=seed)
+    WORKER.update(hand=load_hand(), poses=read_poses(), seed=seed, no_hand=no_hand)
 
 
 def render_chunk(indices):
     """The csv rows of some images, in a worker process."""
-    pictures = draw_pictures(WORKER["hand"], WORKER["poses"], WORKER["seed"], indices)[1]
-    return csv_lines(indices, pictures)
+    hand, poses, seed, no_hand = WORKER.values()
+    draw = draw_empty if no_hand else draw_letter
+    pictures = draw_pictures(hand, poses, seed, indices, draw=draw)[1]
+    return csv_lines([NO_HAND if no_hand else file_label(i) for i in indices], pictures)
 
 
-def render_csv(path, count, seed, workers):
-    """Write `count` images to a csv or csv.gz file."""
+def render_csv(path, count, seed, workers, no_hand=False):
+    """Write `count` images, of letters or without a hand, to a csv or csv.gz file."""
     chunks = [range(k, min(k + CHUNK, count)) for k in range(0, count, CHUNK)]
     load_hand()  # so that anny's one-off preparation is done once, not by every worker at a time
     context = multiprocessing.get_context("spawn")
     with (
-        context.Pool(workers, start_worker, (seed,)) as pool,
+        context.Pool(workers, start_worker, (seed, no_hand)) as pool,
         whole_file(path) as temporary,
         open_text(temporary, path.name) as file,
     ):
@@ -859,6 +978,7 @@ def parse_arguments(arguments):
     add("--count", type=int, default=24000, help="images to draw (default 24000)")
     add("--seed", type=int, default=1, help="same seed, same images (default 1)")
     add("--out", type=Path, help="csv or csv.gz file of images to write")
+    add("--no-hand", action="store_true", help="draw images without a hand, label 26")
     add("--workers", type=int, default=os.cpu_count(), help="processes to draw with")
     add("--sheet", type=Path, help="png or jpg picture of samples to write")
     add("--video", type=Path, help="mp4 film of a hand spelling --word to write")
@@ -898,7 +1018,7 @@ def main(arguments=None):
     options = parse_arguments(arguments)
     try:
         if options.out:
-            render_csv(options.out, options.count, options.seed, options.workers)
+            render_csv(options.out, options.count, options.seed, options.workers, options.no_hand)
         if options.sheet:
             write_sheet(options.sheet, options.seed)
         if options.video:
