@@ -31,10 +31,8 @@ from data.figures import save_curves
 from data.states import are_alike, load_state, to_bytes
 from step_2_dataset import LETTERS, get_train_test_loaders
 
-CHECKPOINT = "checkpoint.pth"
+CHECKPOINT, TEACHER = "checkpoint.pth", "teacher.pth"
 NEAR = 9  # pixels, side of the square around a pixel whose contrast is made even
-LOOKS = 4  # at each image, of a trained Net
-MARGIN = 3  # pixels left out at two sides of an image, to see the rest larger
 
 IMAGES = 600_000  # seen in training unless --epochs says otherwise: minutes on two cores
 BATCH_SIZE = 256
@@ -49,9 +47,7 @@ class Net(nn.Module):
     """Three convolutional and three fully connected layers.
 
     Takes float32 (N, 1, 28, 28), normalised images, and gives float32 (N, 24), logits in the
-    order of LETTERS; the logit of "no hand" beside them is always 0. When it is not training, they
-    are the mean of several looks at each image (test-time augmentation), so that it matters less
-    where in the crop a hand is, and not at all whether it is left or right. Pooling comes before
+    order of LETTERS; the logit of "no hand" beside them is always 0. Pooling comes before
     normalisation and activation, which then have a quarter of the values to work on.
     """
 
@@ -72,11 +68,6 @@ class Net(nn.Module):
 
     def forward(self, x):
         x = normalise_contrast(x)  # (N, 2, 28, 28)
-        if self.training:
-            return self.classify(x)
-        return self.classify(look_around(x)).unflatten(0, (LOOKS, -1)).mean(dim=0)
-
-    def classify(self, x):
         x = self.norm1(self.pool(self.conv1(x))).relu()  # (N, 32, 14, 14)
         x = self.norm2(self.pool(self.conv2(x))).relu()  # (N, 64, 7, 7)
         x = self.norm3(self.pool(self.conv3(x))).relu()  # (N, 128, 3, 3)
@@ -102,22 +93,53 @@ def blur(x):
     return F.avg_pool2d(x, (1, NEAR), stride=1, padding=(0, NEAR // 2), count_include_pad=False)
 
 
-def look_around(x):
-    """LOOKS looks at each of the images (N, C, H, W), (LOOKS * N, C, H, W): all of it, its mirror
-    image, and, enlarged, its upper left and, mirrored, its upper right part, MARGIN rows and
-    columns less. Together, they are the same for the mirror images."""
-    upper = x[:, :, :-MARGIN]
-    parts = torch.cat([upper[..., :-MARGIN], upper[..., MARGIN:].flip(3)])
-    parts = F.interpolate(parts, x.shape[2:], mode="bilinear")
-    return torch.cat([x, x.flip(3), parts])
+class Teacher(nn.Module):
+    """A deeper network for Net to learn from: a convolution, four residual blocks (He et al.,
+    2016) and two fully connected layers. Takes and gives what Net does, at twice the cost."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(2, 32, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(32)
+        self.pool = nn.MaxPool2d(2)
+        self.blocks = nn.Sequential(
+            Block(32, 32), Block(32, 64, 2), Block(64, 64), Block(64, 128, 2)
+        )
+        self.drop = nn.Dropout(0.2)
+        self.fc1 = nn.Linear(128 * 4 * 4, 256)
+        self.fc2 = nn.Linear(256, len(LETTERS))
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, x):
+        x = self.norm(self.pool(self.conv(normalise_contrast(x)))).relu()  # (N, 32, 14, 14)
+        x = self.fc1(self.drop(self.blocks(x).flatten(1))).relu()
+        return self.fc2(self.drop(x))
 
 
-def train(net, criterion, optimizer, trainloader, epoch, scheduler=None):
+class Block(nn.Module):
+    """Two convolutions beside a shortcut, float32 (N, c_in, H, W) to (N, c_out, H / stride, ...)"""
+
+    def __init__(self, c_in, c_out, stride=1):
+        super().__init__()
+        self.conv1 = nn.Conv2d(c_in, c_out, 3, stride, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(c_out)
+        self.conv2 = nn.Conv2d(c_out, c_out, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(c_out)
+        same = c_in == c_out and stride == 1
+        self.shortcut = nn.Identity() if same else nn.Conv2d(c_in, c_out, 1, stride, bias=False)
+
+    def forward(self, x):
+        y = self.norm2(self.conv2(self.norm1(self.conv1(x)).relu()))
+        return (y + self.shortcut(x)).relu()
+
+
+def train(net, criterion, optimizer, trainloader, epoch, scheduler=None, teacher=None):
     """Train `net` for one epoch and print the tutorial's `[epoch, i] loss`, averaged so far.
 
-    `criterion` gives a loss of logits (N, 25) and classes (N,); `scheduler`, if any, is stepped
-    after each batch. Returns the epoch's mean loss and the share of its images read rightly while
-    training. Raises Problem if the loss is no longer a number.
+    `criterion` gives a loss of logits (N, 25) and classes (N,) or, with a `teacher`, the
+    probabilities (N, 25) that this gives; `scheduler`, if any, is stepped after each batch. Returns
+    the epoch's mean loss and the share of its images read rightly while training. Raises Problem if
+    the loss is no longer a number.
     """
     net.train()
     device = next(net.parameters()).device
@@ -131,7 +153,7 @@ def train(net, criterion, optimizer, trainloader, epoch, scheduler=None):
         # The last class, no hand, has the constant logit 0: the letters' say how sure a hand is
         # there (their logsumexp, known as negative energy; Liu et al., 2020).
         outputs = F.pad(outputs.float(), (0, 1))
-        loss = criterion(outputs, labels)
+        loss = criterion(outputs, soft_labels(teacher, inputs) if teacher else labels)
         loss.backward()
         optimizer.step()
         if scheduler:
@@ -146,26 +168,34 @@ def train(net, criterion, optimizer, trainloader, epoch, scheduler=None):
     return loss_sum / seen, right / seen
 
 
-def fit(net, trainloader, epochs, lr, seed=1, unfinished=None, resume=False):
+def soft_labels(teacher, inputs):
+    """What a trained `teacher` takes the images for: probabilities float32 (N, 25). They say how
+    alike letters look, and do not repeat wrong labels: distillation (Hinton et al., 2015)."""
+    with torch.no_grad():
+        return F.pad(teacher(inputs), (0, 1)).softmax(dim=1)
+
+
+def fit(net, trainloader, epochs, lr, seed=1, unfinished=None, resume=False, teacher=None):
     """Train `net` for `epochs` and return its history, a (loss, accuracy) for each epoch.
 
     Every finished epoch is kept in the file `unfinished`, if given; with `resume`, training goes
     on where that file's run was. Each epoch seeds all that is random anew, from `seed` and
     its number, so that a resumed run ends where an uninterrupted one does.
     """
-    criterion = nn.CrossEntropyLoss(label_smoothing=LABEL_SMOOTHING)
+    # A teacher's probabilities are smooth as they are.
+    criterion = nn.CrossEntropyLoss(label_smoothing=0 if teacher else LABEL_SMOOTHING)
     optimizer = optim.SGD(net.parameters(), lr, MOMENTUM, weight_decay=WEIGHT_DECAY, nesterov=True)
     scheduler = optim.lr_scheduler.OneCycleLR(
         optimizer, lr, epochs=epochs, steps_per_epoch=len(trainloader)
     )
     settings = {"epochs": epochs, "batch size": trainloader.batch_size, "lr": lr, "seed": seed}
-    settings["number of images"] = len(trainloader.dataset)
+    settings |= {"number of images": len(trainloader.dataset), "teacher": bool(teacher)}
     history = load_progress(unfinished, net, optimizer, scheduler, settings) if resume else []
     try:
         for epoch in range(len(history), epochs):
             torch.manual_seed(hash((seed, epoch)))  # numbers have the same hash in every run
             start = time.perf_counter()
-            result = train(net, criterion, optimizer, trainloader, epoch, scheduler)
+            result = train(net, criterion, optimizer, trainloader, epoch, scheduler, teacher)
             print(epoch_line(epoch, epochs, *result, time.perf_counter() - start), flush=True)
             if unfinished:
                 save_progress(unfinished, net, optimizer, settings, [*history, result])
@@ -194,6 +224,17 @@ def pick_device(accel=True):
     if accel and torch.accelerator.is_available():
         return torch.accelerator.current_accelerator()
     return torch.device("cpu")
+
+
+def load_net(path=CHECKPOINT, net=None):
+    """`net`, by default a Net, with the state_dict in the file `path`, in evaluation mode. Raises
+    FileNotFoundError or Problem."""
+    net, state = net or Net(), load_state(path)
+    try:
+        net.load_state_dict(state)
+    except (RuntimeError, TypeError, AttributeError):  # other names or shapes, or no state_dict
+        raise Problem(f"{path}: weights of another network; train anew, with step 3") from None
+    return net.eval()
 
 
 def first_batch(loader):
@@ -293,6 +334,8 @@ def parse_args(argv):
     add(
         "--seed", type=whole(0, 2**31), default=1, help="same seed and machine: same checkpoint (1)"
     )
+    add("--deep", action="store_true", help=f"train a Teacher instead, written to {TEACHER}")
+    add("--teacher", type=nonempty, metavar="FILE", help="learn from the Teacher of this file")
     add("--no-accel", action="store_true", help="train on the CPU whatever there is")
     add("--dry-run", action="store_true", help="train on one batch, write nothing")
     add("--resume", action="store_true", help="go on with an interrupted run")
@@ -303,16 +346,19 @@ def main(argv=None):
     args = parse_args(argv)
     trainloader, _ = get_train_test_loaders(args.batch_size, extra=args.data)
     torch.manual_seed(args.seed)
-    net = Net().to(pick_device(not args.no_accel))
+    device = pick_device(not args.no_accel)
+    net, path = (Teacher(), TEACHER) if args.deep else (Net(), CHECKPOINT)
+    teacher = load_net(args.teacher, Teacher()).to(device) if args.teacher else None
+    net.to(device)
     if args.dry_run:
-        fit(net, first_batch(trainloader), 1, args.lr, args.seed)
+        fit(net, first_batch(trainloader), 1, args.lr, args.seed, teacher=teacher)
         return
     epochs = args.epochs or max(1, round(IMAGES / len(trainloader.dataset)))
-    history = fit(net, trainloader, epochs, args.lr, args.seed, UNFINISHED, args.resume)
-    write_file(CHECKPOINT, to_bytes(net.cpu().state_dict()))
+    history = fit(net, trainloader, epochs, args.lr, args.seed, UNFINISHED, args.resume, teacher)
+    write_file(path, to_bytes(net.cpu().state_dict()))
     save_curves(PICTURE, history)
     Path(UNFINISHED).unlink(missing_ok=True)  # another training here may have ended first
-    print(f"{CHECKPOINT}: the trained network; {PICTURE}: how it learned")
+    print(f"{path}: the trained network; {PICTURE}: how it learned")
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ from step_2_dataset import (
     available_sets,
     find_csv,
 )
-from step_3_train import CHECKPOINT, Net, load_state
+from step_3_train import load_net
 from step_6_camera import classify, list_pictures, load_model, read_picture
 
 MODEL, PICTURE, MISTAKES = "signlanguage.onnx", "confusion.png", "mistakes.png"
@@ -187,16 +187,6 @@ def judge_photos(folder, path=None):
 
 
 # ================ plumbing: skip on first reading ================
-
-
-def load_net(path=CHECKPOINT):
-    """The Net whose state_dict is in the file `path`. Raises FileNotFoundError or Problem."""
-    net, state = Net(), load_state(path)
-    try:
-        net.load_state_dict(state)
-    except (RuntimeError, TypeError, AttributeError):  # other names or shapes, or no state_dict
-        raise Problem(f"{path}: weights of another network; train anew, with step 3") from None
-    return net
 
 
 def get_loaders():
