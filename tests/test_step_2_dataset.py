@@ -234,8 +234,9 @@ def drawn_shares(loader, lengths):
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_each_kind_of_images_has_its_share_whatever_their_numbers(data, order):
+def test_each_kind_of_images_has_its_share_whatever_their_numbers(data, monkeypatch, order):
     """480 of Sign Language MNIST, 24 rendered ones in data/ and 72 in another file."""
+    monkeypatch.setattr(step_2, "SHARES", {"Sign Language MNIST": 1, "rendered hands": 3})
     write_csv(data / "data/rendered_train.csv", *draw_letters(24, seed=2))
     write_csv(data / "data/rendered_test.csv", *draw_letters(24, seed=3))
     write_csv(data / "more.csv", *draw_letters(72, seed=4))
@@ -248,8 +249,10 @@ def test_each_kind_of_images_has_its_share_whatever_their_numbers(data, order):
     assert shares == pytest.approx([*[1 / 4, 3 / 16][::order], 9 / 16], abs=0.02)
 
 
-def test_photographs_and_images_without_a_hand_have_theirs(data):
+def test_photographs_and_images_without_a_hand_have_theirs(data, monkeypatch):
     """Two and one in eleven where all kinds are there; letters alone are tested on."""
+    weights = dict(zip(step_2.SHARES, (2, 6, 2, 1), strict=True))
+    monkeypatch.setattr(step_2, "SHARES", weights)
     write_csv(data / "data/rendered_train.csv", *draw_letters(48, seed=2))
     write_csv(data / "data/rendered_test.csv", *draw_letters(24, seed=3))
     write_csv(data / "data/photos_train.csv", *draw_letters(48, seed=4))
