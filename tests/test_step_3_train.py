@@ -84,24 +84,20 @@ def test_a_teacher_takes_and_gives_what_net_does():
 
 
 def test_net_learns_what_its_teacher_says_whatever_the_labels(data):
-    """The teacher takes the first class for the second, and all else for no hand."""
-    write_csv("data/sign_mnist_train.csv", *draw_letters(96))
+    """The teacher takes A for B, and all else for no hand."""
     trainloader, _ = get_train_test_loaders(48, augment=False)
-    labels = trainloader.dataset._labels[:, 0].clone()
-    images = trainloader.dataset[0]["image"], trainloader.dataset[1]["image"]
+    images = [trainloader.dataset[i]["image"] for i in range(2)]
 
     def teacher(inputs):
-        is_first = (inputs - images[0]).abs().mean(dim=(1, 2, 3)) < 0.3
         logits = torch.full((len(inputs), 24), -20.0)
-        logits[:, 1] += 40 * is_first
+        logits[:, 1] += 40 * (inputs[:, 0, 4, 4] > 1.5)  # where draw_letters draws an A
         return logits
 
     torch.manual_seed(0)
     net = Net()
-    step_3.fit(net, trainloader, 12, 0.1, teacher=teacher)
+    step_3.fit(net, trainloader, 4, 0.1, teacher=teacher)
     with torch.no_grad():
         logits = F.pad(net.eval()(torch.stack(images)), (0, 1))
-    assert labels[:2].tolist() == [0, 1]
     assert logits.argmax(1).tolist() == [1, 24]
 
 
