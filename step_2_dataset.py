@@ -27,7 +27,6 @@ import torch
 import torch.nn.functional as F
 from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler
 
-from data.download import Progress as Progress  # for data/render_hands.py
 from data.download import download, extract
 from data.figures import save_samples
 from data.read_csv import read_csv

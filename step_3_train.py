@@ -93,86 +93,44 @@ def blur(x):
     return F.avg_pool2d(x, (1, NEAR), stride=1, padding=(0, NEAR // 2), count_include_pad=False)
 
 
-class Teacher(nn.Module):
-    """A deeper network for Net to learn from: a convolution, four residual blocks (He et al.,
-    2016) and two fully connected layers. Takes and gives what Net does, at twice the cost."""
-
-    def __init__(self):
-        super().__init__()
-        self.conv = nn.Conv2d(2, 32, 3, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(32)
-        self.pool = nn.MaxPool2d(2)
-        self.blocks = nn.Sequential(
-            Block(32, 32), Block(32, 64, 2), Block(64, 64), Block(64, 128, 2)
-        )
-        self.drop = nn.Dropout(0.2)
-        self.fc1 = nn.Linear(128 * 4 * 4, 256)
-        self.fc2 = nn.Linear(256, len(LETTERS))
-        self.to(memory_format=torch.channels_last)
-
-    def forward(self, x):
-        x = self.norm(self.pool(self.conv(normalise_contrast(x)))).relu()  # (N, 32, 14, 14)
-        x = self.fc1(self.drop(self.blocks(x).flatten(1))).relu()
-        return self.fc2(self.drop(x))
-
-
-class Block(nn.Module):
-    """Two convolutions beside a shortcut, float32 (N, c_in, H, W) to (N, c_out, H / stride, ...)"""
-
-    def __init__(self, c_in, c_out, stride=1):
-        super().__init__()
-        self.conv1 = nn.Conv2d(c_in, c_out, 3, stride, padding=1, bias=False)
-        self.norm1 = nn.BatchNorm2d(c_out)
-        self.conv2 = nn.Conv2d(c_out, c_out, 3, padding=1, bias=False)
-        self.norm2 = nn.BatchNorm2d(c_out)
-        same = c_in == c_out and stride == 1
-        self.shortcut = nn.Identity() if same else nn.Conv2d(c_in, c_out, 1, stride, bias=False)
-
-    def forward(self, x):
-        y = self.norm2(self.conv2(self.norm1(self.conv1(x)).relu()))
-        return (y + self.shortcut(x)).relu()
-
-
 def train(net, criterion, optimizer, trainloader, epoch, scheduler=None, teacher=None):
     """Train `net` for one epoch and print the tutorial's `[epoch, i] loss`, averaged so far.
 
-    `criterion` gives a loss of logits (N, 25) and classes (N,) or, with a `teacher`, the
-    probabilities (N, 25) that this gives; `scheduler`, if any, is stepped after each batch. Returns
-    the epoch's mean loss and the share of its images read rightly while training. Raises Problem if
-    the loss is no longer a number.
+    `criterion` gives a loss of logits (N, 25) and classes (N,) or, with a `teacher`, its
+    probabilities (N, 25): distillation (Hinton et al., 2015). `scheduler`, if any, is stepped after
+    each batch. Returns the epoch's mean loss and the share of its images read rightly while
+    training. Raises Problem if the loss is no longer a number.
     """
     net.train()
     device = next(net.parameters()).device
     loss_sum, right, seen = 0.0, 0, 0
     for i, batch in enumerate(tqdm(trainloader, f"epoch {epoch}", leave=False, disable=None)):
         inputs = batch["image"].to(device)
-        labels = batch["label"][:, 0].long().to(device)
+        labels = classes = batch["label"][:, 0].long().to(device)
         optimizer.zero_grad()
         with torch.autocast("cpu", torch.bfloat16, enabled=has_fast_bf16(device)):
             outputs = net(inputs)
         # The last class, no hand, has the constant logit 0: the letters' say how sure a hand is
         # there (their logsumexp, known as negative energy; Liu et al., 2020).
         outputs = F.pad(outputs.float(), (0, 1))
-        loss = criterion(outputs, soft_labels(teacher, inputs) if teacher else labels)
+        if (
+            teacher
+        ):  # its probabilities (N, 25) say how alike letters look, and repeat no wrong label
+            with torch.no_grad():
+                labels = F.pad(teacher(inputs), (0, 1)).softmax(dim=1)
+        loss = criterion(outputs, labels)
         loss.backward()
         optimizer.step()
         if scheduler:
             scheduler.step()
         loss_sum += loss.item() * len(labels)
-        right += (outputs.argmax(1) == labels).sum().item()
+        right += (outputs.argmax(1) == classes).sum().item()
         seen += len(labels)
         if not math.isfinite(loss_sum):
             raise Problem(f"the loss is {loss.item()} in epoch {epoch + 1}; try a lower --lr")
         if i % PRINT_EVERY == 0:
             tqdm.write(f"[{epoch}, {i:5d}] loss: {loss_sum / seen:.6f}")
     return loss_sum / seen, right / seen
-
-
-def soft_labels(teacher, inputs):
-    """What a trained `teacher` takes the images for: probabilities float32 (N, 25). They say how
-    alike letters look, and do not repeat wrong labels: distillation (Hinton et al., 2015)."""
-    with torch.no_grad():
-        return F.pad(teacher(inputs), (0, 1)).softmax(dim=1)
 
 
 def fit(net, trainloader, epochs, lr, seed=1, unfinished=None, resume=False, teacher=None):
@@ -212,6 +170,46 @@ def fit(net, trainloader, epochs, lr, seed=1, unfinished=None, resume=False, tea
 UNFINISHED = "training.pth"  # all that --resume needs
 PICTURE = "training.png"
 FAST_BF16 = ("avx512_bf16", "amx_bf16")  # a CPU's instructions that make bfloat16 worth it
+
+
+class Teacher(nn.Module):
+    """A deeper network for Net to learn from: a convolution, four residual blocks (He et al.,
+    2016) and two fully connected layers. Takes and gives what Net does, at twice the cost."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(2, 32, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(32)
+        self.pool = nn.MaxPool2d(2)
+        self.blocks = nn.Sequential(
+            Block(32, 32), Block(32, 64, 2), Block(64, 64), Block(64, 128, 2)
+        )
+        self.drop = nn.Dropout(0.2)
+        self.fc1 = nn.Linear(128 * 4 * 4, 256)
+        self.fc2 = nn.Linear(256, len(LETTERS))
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, x):
+        x = self.norm(self.pool(self.conv(normalise_contrast(x)))).relu()  # (N, 32, 14, 14)
+        x = self.fc1(self.drop(self.blocks(x).flatten(1))).relu()
+        return self.fc2(self.drop(x))
+
+
+class Block(nn.Module):
+    """Two convolutions beside a shortcut, float32 (N, c_in, H, W) to (N, c_out, H / stride, ...)"""
+
+    def __init__(self, c_in, c_out, stride=1):
+        super().__init__()
+        self.conv1 = nn.Conv2d(c_in, c_out, 3, stride, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(c_out)
+        self.conv2 = nn.Conv2d(c_out, c_out, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(c_out)
+        same = c_in == c_out and stride == 1
+        self.shortcut = nn.Identity() if same else nn.Conv2d(c_in, c_out, 1, stride, bias=False)
+
+    def forward(self, x):
+        y = self.norm2(self.conv2(self.norm1(self.conv1(x)).relu()))
+        return (y + self.shortcut(x)).relu()
 
 
 def has_fast_bf16(device):

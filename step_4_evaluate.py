@@ -138,13 +138,6 @@ def choose_threshold(probabilities, labels):
     return math.floor(1000 * np.quantile(certainty, 1 - KEPT)) / 1000
 
 
-def confusion_matrix(outputs, labels):
-    """Counts int64 (24, 24): how many images of the row's letter were read as the column's."""
-    matrix = np.zeros((len(LETTERS) + 1, len(LETTERS)), np.int64)
-    np.add.at(matrix, (labels, outputs.argmax(axis=1)), 1)
-    return matrix[:NO_HAND]
-
-
 def validate():
     """Measure checkpoint.pth on every data set in data/, export it, measure the export, compare."""
     net, loaders = load_net(), get_loaders()
@@ -171,6 +164,9 @@ def validate():
     print(f"{MODEL}: the exported model; {PICTURE}: which letters it takes for which")
 
 
+# ================ plumbing: skip on first reading ================
+
+
 def judge_photos(folder, path=None):
     """Print how well the model at `path`, by default the camera script's, reads the pictures of
     `folder`. Raises Problem if there are none, or no such model."""
@@ -186,7 +182,11 @@ def judge_photos(folder, path=None):
     save_mistakes(paths, labels, seen, probabilities)
 
 
-# ================ plumbing: skip on first reading ================
+def confusion_matrix(outputs, labels):
+    """Counts int64 (24, 24): how many images of the row's letter were read as the column's."""
+    matrix = np.zeros((len(LETTERS) + 1, len(LETTERS)), np.int64)
+    np.add.at(matrix, (labels, outputs.argmax(axis=1)), 1)
+    return matrix[:NO_HAND]
 
 
 def get_loaders():

@@ -9,8 +9,7 @@
     $ python step_6_camera.py       # the first camera, in a window; --help lists flags and keys
 
 A frame goes through centre crop, grey, 28x28 and the network, as in the tutorial. Probabilities are
-smoothed over time, and a letter held still is added to the text. There is no step 5: the tutorial's
-text calls its camera script step_6_camera.py, public copies of its code call it step_5_camera.py.
+smoothed over time, and a letter held still is added to the text.
 """
 
 from data.plumbing import Problem, growing_file, in_background, number, printable, run
@@ -185,38 +184,6 @@ def translate(model, frame, now, view):
     return letter
 
 
-def obey(key, view):
-    """Do what a key asks for; return what to log of it, if anything."""
-    speller = view.speller
-    view.help ^= key == "h"
-    edits = {
-        " ": ("SPACE", speller.text + " "),
-        "\b": ("BACKSPACE", speller.text[:-1]),
-        "\x7f": ("BACKSPACE", speller.text[:-1]),
-        "c": ("CLEAR", ""),
-    }
-    edit, speller.text = edits.get(key, (None, speller.text))
-    return edit
-
-
-def label_pictures(args, model):
-    """Print a line for each picture, its name, letter or dash and probability, and show it."""
-    unread = []
-    for path in args.pictures:
-        if (frame := read_picture(path)) is None:
-            unread.append(printable(path))
-            continue
-        speller = Speller(model.alphabet, args.threshold or model.threshold)
-        view = View(speller, args.box, args.mirror, printable(path.name), hint="", note=ANY_KEY)
-        translate(model, frame, 0.0, view)
-        letter, probability = speller.letter or "-", speller.probabilities.max()
-        print(f"{printable(path)}  {letter}  {probability:.0%}", flush=True)
-        if not args.headless and wait_for_key(view) == "q":
-            break
-    if unread:
-        raise Problem(f"{len(unread)} picture(s) could not be read: {', '.join(unread)}")
-
-
 def main(argv=None):
     args = parse_args(argv)
     cv2.setNumThreads(1)  # a frame is too small for two: they wait for each other, both busy
@@ -249,6 +216,38 @@ AMBER, GREEN = (60, 190, 255), (130, 225, 120)  # BGR: being held, added
 LEFT, CENTRE, RIGHT = 0, 0.5, 1  # share of a text that lies to the left of its x
 HEIGHT, SIDE, PANEL = 480, 336, 138  # pixels: the view, its guide box, what is in its corners
 NARROW, WIDE = 640, 854  # pixels, the view's width: 4:3 to 16:9
+
+
+def obey(key, view):
+    """Do what a key asks for; return what to log of it, if anything."""
+    speller = view.speller
+    view.help ^= key == "h"
+    edits = {
+        " ": ("SPACE", speller.text + " "),
+        "\b": ("BACKSPACE", speller.text[:-1]),
+        "\x7f": ("BACKSPACE", speller.text[:-1]),
+        "c": ("CLEAR", ""),
+    }
+    edit, speller.text = edits.get(key, (None, speller.text))
+    return edit
+
+
+def label_pictures(args, model):
+    """Print a line for each picture, its name, letter or dash and probability, and show it."""
+    unread = []
+    for path in args.pictures:
+        if (frame := read_picture(path)) is None:
+            unread.append(printable(path))
+            continue
+        speller = Speller(model.alphabet, args.threshold or model.threshold)
+        view = View(speller, args.box, args.mirror, printable(path.name), hint="", note=ANY_KEY)
+        translate(model, frame, 0.0, view)
+        letter, probability = speller.letter or "-", speller.probabilities.max()
+        print(f"{printable(path)}  {letter}  {probability:.0%}", flush=True)
+        if not args.headless and wait_for_key(view) == "q":
+            break
+    if unread:
+        raise Problem(f"{len(unread)} picture(s) could not be read: {', '.join(unread)}")
 
 
 # ---------------------------------------------------------------- the model

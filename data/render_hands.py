@@ -29,9 +29,10 @@ import numpy as np
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # so that it runs by its path, too
+from data.download import Progress
 from data.plumbing import Problem, number, run, whole_file, write_file
 from data.rooms import draw_background, draw_band, draw_sitter
-from step_2_dataset import HEADER, LETTERS, NO_HAND_LABEL, SIZE, Progress
+from step_2_dataset import HEADER, LETTERS, NO_HAND_LABEL, SIZE
 
 try:
     import anny
