@@ -64,10 +64,8 @@ class SignLanguageMNIST(Dataset):
 
     @staticmethod
     def get_label_mapping():
-        """The file's labels in the order of the classes 0..23: 0..24 without 9, which is J."""
-        mapping = list(range(25))
-        mapping.pop(9)
-        return mapping
+        """The file's labels in the order of the classes: 0 (A) to 24 (Y) without 9, which is J."""
+        return [ord(letter) - ord("A") for letter in LETTERS]
 
     @staticmethod
     def read_label_samples_from_csv(path):

@@ -196,7 +196,7 @@ def main(argv=None):
 
 # ================ plumbing: skip on first reading ================
 
-ALPHABET = "ABCDEFGHIKLMNOPQRSTUVWXY"  # J and Z are drawn in the air, hence not here
+ALPHABET = "ABCDEFGHIKLMNOPQRSTUVWXY"  # of a model that names none: the tutorial's
 SLOWEST = 10.0  # seconds a model may take for an image
 RETRIES, RETRY_EVERY = 10, 0.5  # times, seconds: a silent camera
 FPS, GREATEST_GAP = 30.0, 3600.0  # frames a second, seconds: where a video's own make no sense

@@ -514,8 +514,8 @@ def expose(scene, rng):
 
 def draw_pictures(hand, poses, seed, indices, size=DETAIL, draw=draw_letter):
     """Scenes (n, size, size) float32 and 28x28 photographs (n, 28, 28) uint8 of the images with
-    these `indices`; image i shows letter i modulo 24, or no hand if `draw` is `draw_no_hand`, and
-    depends on seed and i alone."""
+    these `indices`; image i shows letter i modulo their number, or no hand if `draw` is
+    `draw_no_hand`, and depends on seed and i alone."""
     rngs = [np.random.default_rng([seed, i]) for i in indices]
     letters = [LETTERS[i % len(LETTERS)] for i in indices]
     variants = [pick_variant(poses[x], rng) for x, rng in zip(letters, rngs, strict=True)]
@@ -563,7 +563,9 @@ def render_rows(seed, no_hand, indices):
     """The csv rows of some images; a label is the letter's place in the full alphabet."""
     draw = draw_no_hand if no_hand else draw_letter
     pictures = draw_pictures(load_hand(), read_poses(), seed, indices, draw=draw)[1]
-    labels = [NO_HAND_LABEL if no_hand else ord(LETTERS[i % 24]) - ord("A") for i in indices]
+    labels = [
+        NO_HAND_LABEL if no_hand else ord(LETTERS[i % len(LETTERS)]) - ord("A") for i in indices
+    ]
     rows = np.column_stack([labels, pictures.reshape(len(pictures), -1)]).tolist()
     return "".join(",".join(map(str, row)) + "\n" for row in rows)
 
@@ -580,7 +582,8 @@ def write_sheet(path, seed, columns=4, large=200):
         for grey, thickness in ((0, 6), (255, 2)):
             cv2.putText(row, letter, (6, 34), cv2.FONT_HERSHEY_SIMPLEX, 1.2, grey, thickness)
         rows.append(row)
-    picture = np.hstack([np.vstack(rows[:12]), np.vstack(rows[12:])])
+    rows += [np.zeros_like(rows[0])] * (len(rows) % 2)
+    picture = np.hstack([np.vstack(half) for half in np.split(np.array(rows), 2)])
     write_file(path, cv2.imencode(path.suffix, picture)[1].tobytes())
 
 
@@ -653,7 +656,7 @@ def ending(*endings):
 
 
 def spelled(text):
-    """An argparse type: a word of the 24 letters."""
+    """An argparse type: a word of LETTERS."""
     if not text or set(text.upper()) - set(LETTERS):
         raise argparse.ArgumentTypeError(f"{text!r}: only {LETTERS} can be spelled")
     return text.upper()

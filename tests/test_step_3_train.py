@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import ROOT, draw_letters, snapshot, write_csv
+from conftest import LETTERS, ROOT, draw_letters, snapshot, write_csv
 from torch import nn, optim
 from torch.utils.data import DataLoader
 
@@ -65,10 +65,20 @@ def test_net_is_three_convolutions_and_three_fully_connected_layers():
     assert sum(isinstance(layer, nn.Linear) for layer in layers) == 3
 
 
+def test_the_checkpoint_that_comes_with_it_fits_net():
+    try:
+        step_3.load_net(ROOT / "pretrained/checkpoint.pth")
+    except Problem as error:
+        pytest.fail(
+            f"{error}. Net or the alphabet has changed: put checkpoint.pth and signlanguage.onnx "
+            "of a new training into pretrained/, and measure anew what README.md's model card says"
+        )
+
+
 @pytest.mark.parametrize("count", [1, 2, 7])
-def test_net_gives_24_logits_for_any_batch(count):
+def test_net_gives_a_logit_a_letter_for_any_batch(count):
     logits = Net().eval()(torch.randn(count, 1, 28, 28))
-    assert logits.shape == (count, 24)
+    assert logits.shape == (count, len(LETTERS))
     assert logits.dtype == torch.float32
 
 
@@ -79,7 +89,7 @@ def test_net_reads_an_image_alone_as_in_a_batch():
 
 def test_a_teacher_takes_and_gives_what_net_does():
     teacher, images = step_3.Teacher().eval(), torch.randn(3, 1, 28, 28)
-    assert teacher(images).shape == (3, 24)
+    assert teacher(images).shape == (3, len(LETTERS))
     torch.testing.assert_close(teacher(images)[1:2], teacher(images[1:2]), atol=1e-5, rtol=1e-5)
 
 
@@ -89,7 +99,7 @@ def test_net_learns_what_its_teacher_says_whatever_the_labels(data):
     images = [trainloader.dataset[i]["image"] for i in range(2)]
 
     def teacher(inputs):
-        logits = torch.full((len(inputs), 24), -20.0)
+        logits = torch.full((len(inputs), len(LETTERS)), -20.0)
         logits[:, 1] += 40 * (inputs[:, 0, 4, 4] > 1.5)  # where draw_letters draws an A
         return logits
 
@@ -98,7 +108,7 @@ def test_net_learns_what_its_teacher_says_whatever_the_labels(data):
     step_3.fit(net, trainloader, 4, 0.1, teacher=teacher)
     with torch.no_grad():
         logits = F.pad(net.eval()(torch.stack(images)), (0, 1))
-    assert logits.argmax(1).tolist() == [1, 24]
+    assert logits.argmax(1).tolist() == [1, len(LETTERS)]
 
 
 def test_teacher_is_trained_and_learned_from_by_the_script(data, capsys):
@@ -125,19 +135,19 @@ def test_training_makes_no_letter_probable_where_no_hand_is(data):
     for epochs in (0, 3):
         fit(net, get_train_test_loaders(16)[0], epochs, 0.05) if epochs else None
         logits = nn.functional.pad(net.eval()(rooms), (0, 1))
-        certainties.append(logits.softmax(dim=1)[:, :24].amax(dim=1).mean().item())
+        certainties.append(logits.softmax(dim=1)[:, :-1].amax(dim=1).mean().item())
     assert certainties[0] > 0.8
     assert certainties[1] < 0.2
 
 
 def test_loss_and_accuracy_are_those_of_the_batches_images(data):
-    """Of 25 classes: the criterion gets float32 logits, the last of them 0."""
+    """Of the letters and no hand: the criterion gets float32 logits, the last of them 0."""
     torch.manual_seed(0)
     losses, right = [], []
 
     def criterion(outputs, labels):
-        assert (outputs.dtype, outputs.shape) == (torch.float32, (len(labels), 25))
-        assert (outputs[:, 24] == 0).all()
+        assert (outputs.dtype, outputs.shape) == (torch.float32, (len(labels), len(LETTERS) + 1))
+        assert (outputs[:, -1] == 0).all()
         losses.append(nn.functional.multi_margin_loss(outputs, labels))
         right.extend((outputs.argmax(1) == labels).tolist())
         return losses[-1]
@@ -243,9 +253,11 @@ def change(state, *keys, value):
 FORGED = {
     "a checkpoint": lambda state: state.update(state.pop("net")),
     "no settings": lambda state: state.pop("settings"),
-    "other shape": lambda state: change(state, "net", "fc3.bias", value=torch.zeros(26)),
-    "other type": lambda state: change(state, "net", "fc3.bias", value=torch.zeros(24).int()),
-    "no tensor": lambda state: change(state, "net", "fc3.bias", value=[0.0] * 24),
+    "other shape": lambda state: change(state, "net", "fc3.bias", value=torch.zeros(30)),
+    "other type": lambda state: change(
+        state, "net", "fc3.bias", value=torch.zeros(len(LETTERS)).int()
+    ),
+    "no tensor": lambda state: change(state, "net", "fc3.bias", value=[0.0] * len(LETTERS)),
     "rate is text": lambda state: change(state["optimizer"]["param_groups"][0], "lr", value="1"),
     "no momentum": lambda state: state["optimizer"]["state"].clear(),
     "momentum of another shape": lambda state: change(
