@@ -117,14 +117,6 @@ def report(runtime, net, loaders):
     return results
 
 
-def check_difference(results, others):
-    """Print how far the logits of two reports differ; raise Problem if above MAX_DIFFERENCE."""
-    difference = max(np.abs(results[key][0] - others[key][0]).max() for key in results)
-    print(f"Largest difference between the logits: {difference:.1e} (allowed: {MAX_DIFFERENCE})")
-    if difference > MAX_DIFFERENCE:
-        raise Problem(f"the exported model differs from the network; {MODEL} is left as it was")
-
-
 def to_probabilities(logits):
     """The letters' probabilities float32 (N, 24), as the camera script has them: softmax over
     their `logits` and one of zero, that of no hand, whose share is left out."""
@@ -210,6 +202,14 @@ def run_onnx(model):
     content = model.SerializeToString()
     session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     return lambda images: session.run(None, {"input": images.numpy()})[0]
+
+
+def check_difference(results, others):
+    """Print how far the logits of two reports differ; raise Problem if above MAX_DIFFERENCE."""
+    difference = max(np.abs(results[key][0] - others[key][0]).max() for key in results)
+    print(f"Largest difference between the logits: {difference:.1e} (allowed: {MAX_DIFFERENCE})")
+    if difference > MAX_DIFFERENCE:
+        raise Problem(f"the exported model differs from the network; {MODEL} is left as it was")
 
 
 def describe(outputs, labels):

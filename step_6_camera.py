@@ -184,16 +184,6 @@ def translate(model, frame, now, view):
     return letter
 
 
-def main(argv=None):
-    args = parse_args(argv)
-    cv2.setNumThreads(1)  # a frame is too small for two: they wait for each other, both busy
-    if not args.headless:
-        check_display()
-    model = load_model(args.model)
-    print(f"Model: {printable(model.path)}", flush=True)
-    (label_pictures if args.pictures else spell)(args, model)
-
-
 # ================ plumbing: skip on first reading ================
 
 ALPHABET = "ABCDEFGHIKLMNOPQRSTUVWXY"  # of a model that names none: the tutorial's
@@ -631,6 +621,16 @@ def parse_args(argv=None):
     if args.pictures and (args.record or args.transcript):
         parser.error("--record and --transcript are for cameras and videos, not for pictures")
     return args
+
+
+def main(argv=None):
+    args = parse_args(argv)
+    cv2.setNumThreads(1)  # a frame is too small for two: they wait for each other, both busy
+    if not args.headless:
+        check_display()
+    model = load_model(args.model)
+    print(f"Model: {printable(model.path)}", flush=True)
+    (label_pictures if args.pictures else spell)(args, model)
 
 
 if __name__ == "__main__":
