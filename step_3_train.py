@@ -60,14 +60,15 @@ class Net(nn.Module):
         self.conv3 = nn.Conv2d(64, 128, 3, padding=1, bias=False)
         self.norm3 = nn.BatchNorm2d(128)
         self.pool = nn.MaxPool2d(2)
-        self.drop = nn.Dropout(0.2)
+        self.drop = nn.Dropout(0.1)
         self.fc1 = nn.Linear(128 * 3 * 3, 256)
         self.fc2 = nn.Linear(256, 128)
         self.fc3 = nn.Linear(128, len(LETTERS))
         self.to(memory_format=torch.channels_last)  # convolutions on a CPU take half the time
 
     def forward(self, x):
-        x = normalise_contrast(x)  # (N, 2, 28, 28)
+        with torch.autocast(x.device.type, enabled=False):  # bfloat16 is too coarse for it
+            x = normalise_contrast(x)  # (N, 2, 28, 28)
         x = self.norm1(self.pool(self.conv1(x))).relu()  # (N, 32, 14, 14)
         x = self.norm2(self.pool(self.conv2(x))).relu()  # (N, 64, 7, 7)
         x = self.norm3(self.pool(self.conv3(x))).relu()  # (N, 128, 3, 3)
@@ -88,9 +89,12 @@ def normalise_contrast(x):
 
 
 def blur(x):
-    """The mean of the square around each pixel: along columns, then rows, a quarter of the time."""
-    x = F.avg_pool2d(x, (NEAR, 1), stride=1, padding=(NEAR // 2, 0), count_include_pad=False)
-    return F.avg_pool2d(x, (1, NEAR), stride=1, padding=(0, NEAR // 2), count_include_pad=False)
+    """The mean of the square around each pixel, of what of it lies in the image (N, C, S, S):
+    along columns, then rows. As a product of matrices that takes a fifth of a pooling's time."""
+    place = torch.arange(x.shape[-1], device=x.device)
+    near = ((place[:, None] - place).abs() <= NEAR // 2).to(x.dtype)  # (S, S), a band of ones
+    mean = near / near.sum(dim=1, keepdim=True)
+    return mean @ x @ mean.T
 
 
 def train(net, criterion, optimizer, trainloader, epoch, scheduler=None, teacher=None):
@@ -190,7 +194,9 @@ class Teacher(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, x):
-        x = self.norm(self.pool(self.conv(normalise_contrast(x)))).relu()  # (N, 32, 14, 14)
+        with torch.autocast(x.device.type, enabled=False):
+            x = normalise_contrast(x)
+        x = self.norm(self.pool(self.conv(x))).relu()  # (N, 32, 14, 14)
         x = self.fc1(self.drop(self.blocks(x).flatten(1))).relu()
         return self.fc2(self.drop(x))
 
