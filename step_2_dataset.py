@@ -40,7 +40,7 @@ STD = 0.229
 
 SIGN_MNIST, RENDERED = "Sign Language MNIST", "rendered hands"
 PHOTOS, ROOMS = "photographs", "no hand"
-SHARES = {SIGN_MNIST: 2, RENDERED: 5, PHOTOS: 4, ROOMS: 1}  # of training, to one another
+SHARES = {SIGN_MNIST: 3, RENDERED: 5, PHOTOS: 4, ROOMS: 1}  # of training, to one another
 
 # How far a training image may be moved: as much as hands before a camera differ, and no letter
 # turns into another one.

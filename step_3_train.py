@@ -34,7 +34,7 @@ from step_2_dataset import LETTERS, get_train_test_loaders
 CHECKPOINT, TEACHER = "checkpoint.pth", "teacher.pth"
 NEAR = 9  # pixels, side of the square around a pixel whose contrast is made even
 
-IMAGES = 600_000  # seen in training unless --epochs says otherwise: minutes on two cores
+IMAGES = 350_000  # seen in training unless --epochs says otherwise: minutes on two cores
 BATCH_SIZE = 256
 LEARNING_RATE = 0.1  # the peak of the one-cycle schedule
 MOMENTUM = 0.9

@@ -52,7 +52,7 @@ def test_its_metadata_are_complete(model):
 def test_it_reads_rendered_hands_and_refuses_rooms(model):
     probabilities, classes = read(model, "rendered_test.csv.gz")
     right = probabilities.argmax(axis=1) == classes
-    assert right.mean() >= 0.70
+    assert right.mean() >= 0.68
     assert (probabilities.max(axis=1)[right] >= model.threshold).mean() >= 0.95
     probabilities, classes = read(model, "no_hand_test.csv.gz")
     assert (classes == NO_HAND).all()
