@@ -51,7 +51,7 @@ def redirect(folder):
         file = os.open(Path(folder, name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(file, number)
         os.close(file)
-        stream = io.TextIOWrapper(open(number, "wb", 0, closefd=False), write_through=True)
+        stream = io.TextIOWrapper(io.FileIO(number, "w", closefd=False), write_through=True)
         stream.reconfigure(errors="backslashreplace" if number == 2 else "strict")
         setattr(sys, name, stream)
 
