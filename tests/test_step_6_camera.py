@@ -176,13 +176,13 @@ class FakeCapture:
         self.plays, self.fps, self.length = list(plays), fps, length
         self.opened = self.released = 0
 
-    def __call__(self, source):
+    def __call__(self, source, reader=cv2.CAP_ANY):
         if isinstance(source, str) and Path(source).exists() and Path(source).stat().st_size:
-            return REAL_CAPTURE(source)
-        self.open(source)
+            return REAL_CAPTURE(source, reader)
+        self.open(source, reader)
         return self
 
-    def open(self, source):
+    def open(self, source, reader):
         self.opened += 1
         self.source, self.frames = source, self.plays.pop(0) if self.plays else None
 
