@@ -428,9 +428,12 @@ class Recorder:
     def close(self, kind=None, error=None, trace=None):
         self.writer.release()
         film = cv2.VideoCapture(str(self.draft), cv2.CAP_FFMPEG)
-        written = film.get(cv2.CAP_PROP_FRAME_COUNT)
-        if (self.count == 0 or written < self.count) and not isinstance(error, Problem):
-            raise Problem("nothing was recorded: no frames came, or there was no room for them")
+        whole, shown = film.get(cv2.CAP_PROP_FRAME_COUNT) >= max(1, self.count), film.read()[0]
+        if not shown:
+            os.truncate(self.draft, 0)  # half a header is nothing to keep
+        if not whole and not isinstance(error, Problem):
+            what = "not all" if shown else "nothing"
+            raise Problem(f"{what} was recorded: no frames came, or there was no room for them")
 
 
 # ---------------------------------------------------------------- what is shown
