@@ -33,7 +33,6 @@ from fuzz_families import BREAKS, FAMILIES, PROCESSES, RESULTS, Skip
 
 ROOT = Path(__file__).parent.parent
 WORKER = Path(__file__).with_name("fuzz_worker.py")
-LIMIT = 120  # seconds a run may take
 LIFE = 200  # runs of a worker
 REAL_EVERY = 25
 REFERENCES = {}  # what Box.reference gave
@@ -46,7 +45,7 @@ class Box:
     def __init__(self):
         self.place = Path(tempfile.mkdtemp(prefix="fuzz-"))
         self.logs = Path(tempfile.mkdtemp(prefix="fuzz-logs-"))
-        self.folder, self.worker, self.limit, self.long = self.place / "work", None, LIMIT, False
+        self.folder, self.worker, self.limit, self.long = self.place / "work", None, 120, False
         self.server = self.real = self.tell = None
         self.empty()
 
@@ -250,7 +249,7 @@ def judge_all(families, args):
     boxes, rows = queue.SimpleQueue(), []
     made = [Box() for _ in range(args.jobs)]
     for box in made:
-        box.long = args.long
+        box.limit, box.long = args.limit, args.long
         boxes.put(box)
 
     def one(family, number):
@@ -287,15 +286,14 @@ def print_row(name, runs, faults, alone, skipped, seed):
         print(f"    not in a process of its own: {', '.join(map(str, alone))}")
 
 
-def self_check(box, real):
+def self_check(box, real, limit):
     """End with a word unless each of the ways to break a promise is noticed."""
     for name, broken in BREAKS.items():
-        box.limit = 3 if name == "a run that does not end" else LIMIT
+        box.limit = 3 if name == "a run that does not end" else limit
         box.empty(real)
         broken(None, box)
         if not box.faults:
             sys.exit(f"fuzz.py: the harness is broken, it does not notice {name}")
-    box.limit = LIMIT
 
 
 def parse_args(argv, names):
@@ -307,6 +305,7 @@ def parse_args(argv, names):
     add("--process-runs", type=int, default=8, help="of a family of processes (8)")
     add("--only", type=int, metavar="NUMBER", help="make this run alone, and tell all about it")
     add("--jobs", type=int, default=2, help="runs at the same time (2)")
+    add("--limit", type=float, default=120, help="seconds that a run may take (120)")
     add("--long", action="store_true", help="an hour of film, and 20 interrupted trainings")
     return parser.parse_args(argv)
 
@@ -322,7 +321,7 @@ def main(argv=None):
         return int(bool(faults))
     with contextlib.closing(Box()) as box:
         for real in (False, True):
-            self_check(box, real)
+            self_check(box, real, args.limit)
     print(f"{'family':12}{'runs':>6}{'deviations':>12}")
     rows = judge_all(families, args)
     count = sum(len(faults) for _, _, faults, _, _ in rows)
