@@ -12,7 +12,7 @@ A frame goes through centre crop, grey, 28x28 and the network, as in the tutoria
 smoothed over time, and a letter held still is added to the text.
 """
 
-from data.plumbing import Problem, growing_file, in_background, number, printable, run
+from data.plumbing import Problem, growing_file, in_background, number, printable, run, silent
 
 # isort: split
 import argparse
@@ -325,7 +325,10 @@ class Stream:
         self.source = source if index is None else index
         if not self.is_camera and os.path.exists(source) and not os.path.isfile(source):
             raise Problem(f"{source} is neither a video nor a folder with pictures in it")
-        self.capture = cv2.VideoCapture(self.source)
+        # OpenCV's other readers of films tell of faults on standard error, and take "%d" in a name
+        # for the numbers of pictures.
+        self.reader = cv2.CAP_ANY if self.is_camera else cv2.CAP_FFMPEG
+        self.capture = cv2.VideoCapture(self.source, self.reader)
         if not self.capture.isOpened():
             raise Problem(f"{self.name} cannot be opened: {ADVICE}")
         count, rate = map(self.capture.get, (cv2.CAP_PROP_FRAME_COUNT, cv2.CAP_PROP_FPS))
@@ -349,7 +352,7 @@ class Stream:
                 if self.now >= 0:
                     yield self.now, None
                 time.sleep(RETRY_EVERY)
-                self.capture.open(self.source)
+                self.capture.open(self.source, self.reader)
         if self.live:
             raise Problem(f"{self.name} gives no pictures any more: {ADVICE}")
         if self.now < 0 or self.now + 1 / self.fps < 0.9 * self.length:
@@ -380,7 +383,8 @@ def read_picture(path):
     """Picture file as BGR uint8 (H, W, 3), upright; None where it cannot be read."""
     try:
         content = np.fromfile(path, np.uint8, LARGEST) if os.path.isfile(path) else np.empty(0)
-        return cv2.imdecode(content, cv2.IMREAD_COLOR)  # imread fails on some names on Windows
+        with silent():
+            return cv2.imdecode(content, cv2.IMREAD_COLOR)  # imread fails on names on Windows
     except (OSError, cv2.error):
         return None
 
@@ -412,9 +416,13 @@ class Recorder:
 
     def close(self, kind=None, error=None, trace=None):
         self.writer.release()
-        written = cv2.VideoCapture(str(self.draft)).get(cv2.CAP_PROP_FRAME_COUNT)
-        if (self.count == 0 or written < self.count) and not isinstance(error, Problem):
-            raise Problem("nothing was recorded: no frames came, or there was no room for them")
+        film = cv2.VideoCapture(str(self.draft), cv2.CAP_FFMPEG)
+        whole, shown = film.get(cv2.CAP_PROP_FRAME_COUNT) >= max(1, self.count), film.read()[0]
+        if not shown:
+            os.truncate(self.draft, 0)  # half a header is nothing to keep
+        if not whole and not isinstance(error, Problem):
+            what = "not all" if shown else "nothing"
+            raise Problem(f"{what} was recorded: no frames came, or there was no room for them")
 
 
 # ---------------------------------------------------------------- what is shown

@@ -93,6 +93,24 @@ def in_background(function, stop, seconds):
         raise
 
 
+@contextlib.contextmanager
+def silent():
+    """Let nobody write to standard error in the block: libpng and libjpeg tell there of damage, and
+    cannot be asked not to. For the whole process, so not in threads."""
+    if sys.stderr is None:  # closed from the start; another file may have its number
+        yield
+        return
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
 def in_a_line(error):
     """What an exception says, without line breaks or Python's error numbers."""
     silent = {MemoryError: "not enough memory", TimeoutError: "timed out"}

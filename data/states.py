@@ -3,6 +3,7 @@ Skip it on first reading."""
 
 import io
 import pickle
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -44,7 +45,8 @@ def load_state(path, advice="python step_3_train.py makes it"):
             packed = any(member.compress_type for member in file.infolist())  # which torch's is not
             if packed or file.testzip():
                 raise zipfile.BadZipFile
-        return torch.load(io.BytesIO(content), "cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # of tensors that are not ours
+            return torch.load(io.BytesIO(content), "cpu", weights_only=True)
     except LOAD_ERRORS:
         raise Problem(
             f"{path}: damaged, or not written by step_3_train.py; remove it and train again"

@@ -22,6 +22,14 @@ def run_script(folder, body, *options, **more):
     return subprocess.run(command, capture_output=True, text=True, timeout=60, **more)
 
 
+def test_silence_is_for_c_too_and_ends(tmp_path):
+    body = (
+        "with silent():\n os.write(2, b'no')\n print('no', file=sys.stderr)\nos.write(2, b'yes')\n"
+        "sys.stderr = None\nwith silent(): os.write(2, b'yes')"
+    )
+    assert run_script(tmp_path, body).stderr == "yesyes"
+
+
 # The signal comes where Python drops the exceptions that come of it.
 DROPPED = "class Dropped:\n def __del__(self): signal.raise_signal(signal"
 

@@ -441,6 +441,12 @@ def test_what_torch_did_not_write_is_named(workdir, content):
         step_3.load_state("checkpoint.pth")
 
 
+def test_tensors_that_torch_warns_of_are_refused_in_silence(workdir):
+    """The tests' warnings are errors."""
+    torch.save({"weights": torch.eye(3).to_sparse()}, "checkpoint.pth")
+    assert not step_3.are_alike(step_3.load_state("checkpoint.pth"), {"weights": torch.eye(3)})
+
+
 def test_flipped_bits_give_the_same_state_or_one_line(workdir):
     """Of a short file, so that none of its parts is spared."""
     state = step_3.to_bytes({"weights": torch.arange(4.0)})

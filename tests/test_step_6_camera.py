@@ -176,13 +176,13 @@ class FakeCapture:
         self.plays, self.fps, self.length = list(plays), fps, length
         self.opened = self.released = 0
 
-    def __call__(self, source):
+    def __call__(self, source, reader=cv2.CAP_ANY):
         if isinstance(source, str) and Path(source).exists() and Path(source).stat().st_size:
-            return REAL_CAPTURE(source)
-        self.open(source)
+            return REAL_CAPTURE(source, reader)
+        self.open(source, reader)
         return self
 
-    def open(self, source):
+    def open(self, source, reader):
         self.opened += 1
         self.source, self.frames = source, self.plays.pop(0) if self.plays else None
 
@@ -706,11 +706,23 @@ def test_unreadable_pictures_are_named_and_counted(tmp_path, model_path):
     (tmp_path / "empty.png").touch()
     (tmp_path / "text.jpg").write_text("no picture")
     (tmp_path / "cut.png").write_bytes(whole.read_bytes()[:30])
+    (tmp_path / "flip.png").write_bytes(whole.read_bytes().replace(b"IHDR\0", b"IHDR\1"))
     (tmp_path / "folder.png").mkdir()
     done = shell("step_6_camera.py", "--source", tmp_path, "--model", model_path, "--headless")
     assert done.stdout.splitlines()[1:] == [f"{whole}  A  100%"]
-    names = [str(tmp_path / name) for name in ("cut.png", "empty.png", "folder.png", "text.jpg")]
-    assert_one_line(done, 1, f"4 picture(s) could not be read: {', '.join(names)}")
+    names = [str(tmp_path / name) for name in ("cut.png", "empty.png", "flip.png", "folder.png")]
+    names.append(str(tmp_path / "text.jpg"))
+    assert_one_line(done, 1, f"5 picture(s) could not be read: {', '.join(names)}")
+
+
+def test_what_libraries_say_of_damage_is_not_shown(tmp_path, model_path):
+    """libjpeg tells of it on standard error, and reads the picture all the same."""
+    whole = save_pictures(tmp_path, "A") / "A" / "1.png"
+    content = cv2.imencode(".jpg", cv2.imread(str(whole)))[1].tobytes()
+    (tmp_path / "A" / "1.jpg").write_bytes(content.replace(b"\xff\xdb", b"??\xff\xdb"))
+    done = shell("step_6_camera.py", "--source", tmp_path, "--model", model_path, "--headless")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == 3
 
 
 def save_bomb(path, side=12000):
@@ -830,7 +842,9 @@ def test_transcripts_go_through_links_devices_and_pipes(
     assert files_in(workdir) == ["link.txt", "pipe.txt", "real.txt"]
 
 
-def test_a_recording_that_cannot_grow_leaves_the_old_one(workdir, model_path, video):
+@pytest.mark.parametrize(("room", "told"), [(5, "nothing"), (300, "nothing"), (60_000, "not all")])
+def test_a_recording_that_cannot_grow_leaves_the_old_one(room, told, workdir, model_path, video):
+    """Nothing that cannot be played is kept, and OpenCV says nothing about it."""
     resource = pytest.importorskip("resource")
     Path("old.avi").write_text("of last week")
     options = "--source", video, "--model", model_path, "--headless", "--record", "old.avi"
@@ -838,11 +852,12 @@ def test_a_recording_that_cannot_grow_leaves_the_old_one(workdir, model_path, vi
         [sys.executable, SCRIPT, *options],
         capture_output=True,
         text=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (5, 5)),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)),
     )
-    assert_one_line(done, 1, "nothing was recorded")
+    assert_one_line(done, 1, f"{told} was recorded")
     assert done.stdout.splitlines()[-1] == "Spelled: HI"
     assert Path("old.avi").read_text() == "of last week"
+    assert ("old.partial.avi" in done.stderr) == Path("old.partial.avi").exists() == (room > 300)
 
 
 def test_what_was_recorded_when_the_disk_was_full_is_kept_beside_the_old_file(

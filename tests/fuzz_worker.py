@@ -1,0 +1,83 @@
+"""A process in which tests/fuzz.py calls the scripts' main functions, run after run.
+
+    python tests/fuzz_worker.py                                # runs come as lines of JSON
+    python tests/fuzz_worker.py FIRST SCRIPT [ARGUMENT ...]    # a single run
+
+FIRST is Python to execute before `main`, such as where a download shall come from instead.
+"""
+
+import importlib
+import io
+import json
+import os
+import signal
+import sys
+import threading
+import traceback
+import warnings
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+SCRIPTS = ("step_2_dataset", "step_3_train", "step_4_evaluate", "step_6_camera")
+sys.path[0] = str(ROOT)
+
+
+def call(first, script, *arguments):
+    """Do what `python SCRIPT ARGUMENT ...` does, after `first`."""
+    run = importlib.import_module("data.plumbing").run
+    module = importlib.import_module(Path(script).stem)
+    sys.argv = [str(ROOT / script), *arguments]
+    run(lambda: (exec(first, {}), module.main()))
+
+
+def exit_status(command):
+    """The exit status of a run; what Python would print about it goes to standard error."""
+    try:
+        with warnings.catch_warnings():  # each is told anew in every run, as in a new process
+            call(*command)
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+        return 1 if isinstance(end.code, str) else end.code or 0
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def redirect(folder):
+    """Let standard output and error, C's too, go to files in `folder`."""
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        file = os.open(Path(folder, name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(file, number)
+        os.close(file)
+        stream = io.TextIOWrapper(io.FileIO(number, "w", closefd=False), write_through=True)
+        stream.reconfigure(errors="backslashreplace" if number == 2 else "strict")
+        setattr(sys, name, stream)
+
+
+def work():
+    runs, answers = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    modules = [importlib.import_module(name) for name in SCRIPTS]
+    modules += [sys.modules[name] for name in list(sys.modules) if name.startswith("data.")]
+    whole, environment = [dict(vars(module)) for module in modules], dict(os.environ)
+    hook, threads = sys.unraisablehook, threading.active_count()
+    for line in runs:
+        folder, logs, command = json.loads(line)
+        os.chdir(folder)
+        redirect(logs)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        status = exit_status(command)
+        os.chdir("/")
+        sys.unraisablehook = hook
+        for module, variables in zip(modules, whole, strict=True):
+            vars(module).update(variables)
+        os.environ.clear()
+        os.environ.update(environment)
+        # A thread that is left, of a model that never ends, would disturb what follows.
+        print(json.dumps([status, threading.active_count() > threads]), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    call(*sys.argv[1:]) if len(sys.argv) > 1 else work()
