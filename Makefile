@@ -2,10 +2,11 @@
 # make test       the tests
 # make lint       formatting and lint
 # make benchmark  this program's speed beside the tutorial's
+# make fuzz       damaged input, kills and full disks: what the scripts do not answer as promised
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: run test lint benchmark
+.PHONY: run test lint benchmark fuzz
 run: .venv/ready
 	$(BIN)/python step_2_dataset.py
 	$(BIN)/python step_3_train.py
@@ -22,6 +23,9 @@ lint: .venv/ready-to-test
 
 benchmark: .venv/ready
 	$(BIN)/python tests/benchmark.py
+
+fuzz: .venv/ready-to-test
+	$(BIN)/python tests/fuzz.py
 
 .venv/ready: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; make PYTHON=... names it" if sys.version_info < (3, 11) else 0)'
