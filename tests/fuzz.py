@@ -29,7 +29,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from fuzz_families import BREAKS, FAMILIES, PROCESSES, RESULTS, Skip
+from fuzz_families import BREAKS, FAMILIES, PROCESSES, RESULTS, Skip, broken
 
 ROOT = Path(__file__).parent.parent
 WORKER = Path(__file__).with_name("fuzz_worker.py")
@@ -60,6 +60,9 @@ class Box:
             (self.place / name).mkdir()
 
     def close(self):
+        if self.server:
+            self.server.shutdown()
+            self.server.server_close()
         self.unmount()
         self.end_worker()
         shutil.rmtree(self.place)
@@ -108,9 +111,7 @@ class Box:
         command = [WORKER, first, script] if first else [ROOT / script]
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         if self.tell:
-            self.tell(
-                self.folder, "$", *map(ascii, command[1 if first else 0 :]), *map(ascii, arguments)
-            )
+            self.tell(f"{self.folder}$", *map(ascii, [first, script, *arguments]))
         command = [os.fsencode(word) for word in [sys.executable, *command, *arguments]]
         return subprocess.Popen(command, cwd=self.folder, env=self.environment(), **pipes)
 
@@ -128,20 +129,16 @@ class Box:
 
     def environment(self):
         """No more than a shell gives; matplotlib's table of fonts is not made for every run."""
-        names = {"HOME": self.place / "home", "TMPDIR": self.place / "tmp"}
-        names |= {"MPLCONFIGDIR": Path(tempfile.gettempdir(), "fuzz-fonts"), "OMP_NUM_THREADS": 1}
-        return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"} | {
-            k: str(v) for k, v in names.items()
-        }
+        names = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1"}
+        places = {"HOME": self.place / "home", "TMPDIR": self.place / "tmp"}
+        places["MPLCONFIGDIR"] = Path(tempfile.gettempdir(), "fuzz-fonts")
+        return names | {name: str(place) for name, place in places.items()}
 
     def run_in_worker(self, command):
         if self.worker is None:
-            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-            environment, errors = self.environment(), self.logs / "worker"
-            with open(errors, "w") as file:
-                self.worker = subprocess.Popen(
-                    [sys.executable, WORKER], env=environment, stderr=file, text=True, **pipes
-                )
+            options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+            command_line = [sys.executable, WORKER]
+            self.worker = subprocess.Popen(command_line, env=self.environment(), **options)
             self.life = LIFE
         job = [str(self.folder), str(self.logs), command]
         print(json.dumps(job), file=self.worker.stdin, flush=True)
@@ -244,54 +241,58 @@ def judge(box, family, seed, number, real=False):
 
 
 def judge_all(families, args):
-    """Judge the runs of all families, some at a time. Returns rows of the table: name, runs,
-    deviations (number and faults), runs that deviated in the worker only, why it was skipped."""
-    boxes, rows = queue.SimpleQueue(), []
-    made = [Box() for _ in range(args.jobs)]
-    for box in made:
-        box.limit, box.long = args.limit, args.long
-        boxes.put(box)
-
-    def one(family, number):
-        box = boxes.get()
-        try:
-            faults, again = judge(box, family, args.seed, number)
-            return number, faults, again, None
-        except Skip as skip:
-            return number, [], False, str(skip)
-        finally:
+    """Judge the runs of all families, some at a time, and print the table. Returns how many runs
+    were made, and how many deviated."""
+    count = deviations = 0
+    with contextlib.ExitStack() as stack:
+        boxes = queue.SimpleQueue()
+        for _ in range(args.jobs):
+            box = stack.enter_context(contextlib.closing(Box()))
+            box.limit, box.long = args.limit, args.long
             boxes.put(box)
 
-    with ThreadPoolExecutor(args.jobs) as pool:
+        def one(family, number):
+            box = boxes.get()
+            try:
+                return number, *judge(box, family, args.seed, number), None
+            except Skip as skip:
+                return number, [], False, str(skip)
+            finally:
+                boxes.put(box)
+
+        pool = stack.enter_context(ThreadPoolExecutor(args.jobs))
         for name, family in families.items():
             runs = args.process_runs if family in PROCESSES else args.runs
             runs = {"long_film": 1, "resume": 20 if args.long else min(runs, 3)}.get(name, runs)
             results = list(pool.map(partial(one, family), range(runs)))
-            skipped = next((reason for *_, reason in results if reason), None)
-            faults = [(number, faults) for number, faults, *_ in results if faults]
-            alone = [number for number, _, alone, _ in results if alone]
-            rows.append((name, 0 if skipped else runs, faults, alone, skipped))
-            print_row(*rows[-1], args.seed)
-    for box in made:
-        box.close()
-    return rows
+            print_row(name, args.seed, results)
+            count += sum(skipped is None for *_, skipped in results)
+            deviations += sum(bool(faults) for _, faults, *_ in results)
+    return count, deviations
 
 
-def print_row(name, runs, faults, alone, skipped, seed):
-    again = f"python tests/fuzz.py --seed {seed} --family {name} --only"
-    print(f"{name:12}{runs:>6}{len(faults):>12}  {skipped or ''}".rstrip(), flush=True)
-    for number, what in faults:
-        print(f"    {again} {number}: {'; '.join(what)}")
-    if alone:
-        print(f"    not in a process of its own: {', '.join(map(str, alone))}")
+def print_row(name, seed, results):
+    skips = [skipped for *_, skipped in results if skipped]
+    runs, deviations = len(results) - len(skips), sum(bool(faults) for _, faults, *_ in results)
+    print(f"{name:12}{runs:>6}{deviations:>12}  {skips[0] if skips else ''}".rstrip(), flush=True)
+    for number, faults, in_worker_only, _ in results:
+        if faults or in_worker_only:
+            again = f"python tests/fuzz.py --family {name} --seed {seed} --only {number}"
+            what = "; ".join(faults) or "not in a process of its own, so not counted"
+            print(f"    {again}: {what}".encode("ascii", "backslashreplace").decode(), flush=True)
 
 
 def self_check(box, real, limit):
-    """End with a word unless each of the ways to break a promise is noticed."""
-    for name, broken in BREAKS.items():
-        box.limit = 3 if name == "a run that does not end" else limit
+    """End with a word unless each of the ways to break a promise is noticed, and no others."""
+    box.limit = limit
+    box.empty(real)
+    broken("", None, box)
+    if box.faults:
+        sys.exit(f"fuzz.py: the harness is broken, it sees {box.faults} where nothing is wrong")
+    for name, break_it in BREAKS.items():
+        box.limit = 1 if name == "a run that does not end" else limit
         box.empty(real)
-        broken(None, box)
+        break_it(None, box)
         if not box.faults:
             sys.exit(f"fuzz.py: the harness is broken, it does not notice {name}")
 
@@ -323,10 +324,9 @@ def main(argv=None):
         for real in (False, True):
             self_check(box, real, args.limit)
     print(f"{'family':12}{'runs':>6}{'deviations':>12}")
-    rows = judge_all(families, args)
-    count = sum(len(faults) for _, _, faults, _, _ in rows)
-    print(f"{'all':12}{sum(row[1] for row in rows):>6}{count:>12}")
-    return int(count > 0)
+    count, deviations = judge_all(families, args)
+    print(f"{'all':12}{count:>6}{deviations:>12}")
+    return int(deviations > 0)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ import warnings
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-SCRIPTS = ("step_2_dataset", "step_3_train", "step_4_evaluate", "step_6_camera")
+WHOLE = {}  # the project's modules, and what was in them before the first run
 sys.path[0] = str(ROOT)
 
 
@@ -26,6 +26,9 @@ def call(first, script, *arguments):
     """Do what `python SCRIPT ARGUMENT ...` does, after `first`."""
     run = importlib.import_module("data.plumbing").run
     module = importlib.import_module(Path(script).stem)
+    for name in [*sys.modules]:
+        if name.startswith(("step_", "data.")) and name not in WHOLE:
+            WHOLE[name] = sys.modules[name], dict(vars(sys.modules[name]))
     sys.argv = [str(ROOT / script), *arguments]
     run(lambda: (exec(first, {}), module.main()))
 
@@ -51,18 +54,15 @@ def redirect(folder):
         file = os.open(Path(folder, name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(file, number)
         os.close(file)
-        stream = io.TextIOWrapper(io.FileIO(number, "w", closefd=False), write_through=True)
-        stream.reconfigure(errors="backslashreplace" if number == 2 else "strict")
-        setattr(sys, name, stream)
+        errors = "backslashreplace" if number == 2 else "strict"
+        file = io.FileIO(number, "w", closefd=False)  # without a buffer, which would outlive a run
+        setattr(sys, name, io.TextIOWrapper(file, errors=errors, write_through=True))
 
 
 def work():
     runs, answers = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    modules = [importlib.import_module(name) for name in SCRIPTS]
-    modules += [sys.modules[name] for name in list(sys.modules) if name.startswith("data.")]
-    whole, environment = [dict(vars(module)) for module in modules], dict(os.environ)
-    hook, threads = sys.unraisablehook, threading.active_count()
+    environment, hook = dict(os.environ), sys.unraisablehook
     for line in runs:
         folder, logs, command = json.loads(line)
         os.chdir(folder)
@@ -71,12 +71,12 @@ def work():
         status = exit_status(command)
         os.chdir("/")
         sys.unraisablehook = hook
-        for module, variables in zip(modules, whole, strict=True):
+        for module, variables in WHOLE.values():
             vars(module).update(variables)
         os.environ.clear()
         os.environ.update(environment)
         # A thread that is left, of a model that never ends, would disturb what follows.
-        print(json.dumps([status, threading.active_count() > threads]), file=answers, flush=True)
+        print(json.dumps([status, threading.active_count() > 1]), file=answers, flush=True)
 
 
 if __name__ == "__main__":
