@@ -229,15 +229,18 @@ def is_draft(name):
 
 
 def judge(box, family, seed, number, real=False):
-    """Make a run, and what deviates again in a process of its own. Returns what is wrong, and
-    whether something was in the worker only."""
-    real = real or family in PROCESSES or number % REAL_EVERY == REAL_EVERY - 1
-    for again in (real, True):
-        box.empty(again)
+    """Make a run, and what deviates again in a process of its own. Returns what is wrong, and what
+    was so in the worker only."""
+
+    def attempt(real):
+        box.empty(real)
         family(random.Random(f"{family.__name__} {seed} {number}"), box)
-        if again or not box.faults:
-            break
-    return box.faults, again != real and not box.faults
+        return box.faults
+
+    real = real or family in PROCESSES or number % REAL_EVERY == REAL_EVERY - 1
+    faults = attempt(real)
+    again = faults if real or not faults else attempt(real=True)
+    return again, [] if again else faults
 
 
 def judge_all(families, args):
@@ -256,7 +259,7 @@ def judge_all(families, args):
             try:
                 return number, *judge(box, family, args.seed, number), None
             except Skip as skip:
-                return number, [], False, str(skip)
+                return number, [], [], str(skip)
             finally:
                 boxes.put(box)
 
@@ -278,7 +281,7 @@ def print_row(name, seed, results):
     for number, faults, in_worker_only, _ in results:
         if faults or in_worker_only:
             again = f"python tests/fuzz.py --family {name} --seed {seed} --only {number}"
-            what = "; ".join(faults) or "not in a process of its own, so not counted"
+            what = "; ".join(faults or ["not counted, as only in the worker", *in_worker_only])
             print(f"    {again}: {what}".encode("ascii", "backslashreplace").decode(), flush=True)
 
 

@@ -357,6 +357,7 @@ PARTS += ["..", "~", "*", "[a]", "{}", "a" * 110, "\u202e", "\x7f", "#", ":", "|
 def names(rng, box):
     """Names of files and folders."""
     name = "".join(rng.choices(PARTS, k=rng.randrange(1, 4)))
+    name = "a" if name == ".." else name  # the folder above is not this run's to write to
     photo, text, view = f"photos/{name}/A/{name}.png", f"{name}.txt", f"{name}.avi"
     files = {f"{name}{file[4:]}": content for file, content in DATA.items()}
     files |= {f"{name}.csv": csv_file(24), f"{name}.mp4": film(), f"{name}.onnx": MODEL}
