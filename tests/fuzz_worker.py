@@ -62,6 +62,7 @@ def redirect(folder):
 def work():
     runs, answers = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    importlib.import_module("data")  # which adds to the environment
     environment, hook = dict(os.environ), sys.unraisablehook
     for line in runs:
         folder, logs, command = json.loads(line)
