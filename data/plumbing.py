@@ -43,13 +43,21 @@ def run(main):
         sys.exit(f"{Path(sys.argv[0]).name}: {in_a_line(error)}")
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
+    except Exception:  # where torch takes a signal's exception for a fault, and raises its own
+        if not ENDING:
+            raise
+        sys.exit(128 + ENDING[0])
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt
         give_up_output()
 
 
+ENDING = []  # the signals that came to end the program
+
+
 def end(number, _):
     """What a signal does that ends a program: it lets the program clean up."""
+    ENDING.append(number)
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     sys.exit(128 + number)
