@@ -449,9 +449,9 @@ def kill(rng, box):
         time.sleep(rng.random() * seconds)
         process.send_signal(sent)
         check_end(box, process, sent)
-    after = box.snapshot()
-    parts = ["samples.png", *(RESULTS[STEP_6] if sent != signal.SIGKILL else ())]
-    parts = {name: after[name] for name in parts if is_part(name, after[name], whole[name])}
+    after, killed = box.snapshot(), sent == signal.SIGKILL
+    parts = ["samples.png", *RESULTS[STEP_6]]
+    parts = {x: after[x] for x in parts if is_result(x, after[x], whole[x], not killed)}
     box.check_files(before, False, RESULTS[step], whole | parts)
     if status := box.run(*command):
         box.fault("status", status, "of the run after that")
@@ -477,11 +477,12 @@ def check_end(box, process, sent=0):
     return status
 
 
-def is_part(name, content, whole):
-    """Whether a result that grows, or is drawn at random, is the beginning of the whole."""
+def is_result(name, content, whole, growing):
+    """Whether a result that is never the same is as long as the whole, or `growing` to be that."""
     if name == "letters.txt":
-        return whole.startswith(content)
-    return 0 < count_frames(name, content) <= count_frames(name, whole)
+        return growing and whole.startswith(content)
+    frames = count_frames(name, content), count_frames(name, whole)
+    return 0 < frames[0] <= frames[1] and (growing or frames[0] == frames[1])
 
 
 def together(rng, box):
