@@ -420,7 +420,8 @@ class Recorder:
         whole, shown = film.get(cv2.CAP_PROP_FRAME_COUNT) >= max(1, self.count), film.read()[0]
         if not shown:
             os.truncate(self.draft, 0)  # half a header is nothing to keep
-        if not whole and not isinstance(error, Problem):
+        is_ended = isinstance(error, KeyboardInterrupt | SystemExit)  # perhaps before a frame came
+        if not whole and (error is None or (is_ended and shown)):
             what = "not all" if shown else "nothing"
             raise Problem(f"{what} was recorded: no frames came, or there was no room for them")
 

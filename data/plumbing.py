@@ -30,6 +30,7 @@ def run(main):
     """Call `main` as a script does: what can go wrong for a user ends it with one line on standard
     error and exit status 1, Ctrl-C with 130, other signals that end a program with 128 and their
     number."""
+    ENDING.clear()
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # Windows has no SIGHUP, nohup ignores it
         if (number := getattr(signal, name, None)) and signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, end)
@@ -166,13 +167,16 @@ def whole_file(path):
 
 @contextlib.contextmanager
 def growing_file(path):
-    """`whole_file` for what grows until the user ends it: Ctrl-C or a signal leaves it whole, too.
-    What a fault cuts short is kept as NAME.partial.EXT, and the old file as it was."""
+    """`whole_file` for what grows until the user ends it: Ctrl-C or a signal leaves it whole, too,
+    or the old one where nothing has been written yet. What a fault cuts short is kept as
+    NAME.partial.EXT, and the old file as it was."""
     ended = None
     with whole_file(path) as draft:
         try:
             yield draft
         except (KeyboardInterrupt, SystemExit) as signal:
+            if draft.stat().st_size == 0:
+                raise
             ended = signal
         except (Problem, OSError) as error:
             if not draft.is_file() or draft.stat().st_size == 0:

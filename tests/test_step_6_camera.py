@@ -676,6 +676,21 @@ def test_a_signal_ends_it_with_text_and_files(name, play, start, model_path, tmp
     assert files_in(tmp_path) == ["r.mp4", "t.txt"]
 
 
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_before_the_first_frame_leaves_the_old_files(
+    name, play, start, model_path, tmp_path
+):
+    files = [tmp_path / "r.avi", tmp_path / "t.txt"]
+    for file in files:
+        file.write_text("of last week")
+    play([lambda: os.kill(os.getpid(), getattr(signal, name))])
+    options = ["--record", files[0], "--transcript", files[1]]
+    done = start("--model", model_path, "--headless", *options)
+    assert (done.returncode, done.stderr) == (128 + getattr(signal, name), "")
+    assert {file.read_text() for file in files} == {"of last week"}
+    assert files_in(tmp_path) == ["r.avi", "t.txt"]
+
+
 # ------------------------------------------------------------ pictures
 def test_pictures_are_read_whole_and_in_order(tmp_path, headless):
     picture = save_pictures(tmp_path, "B", "A") / "B" / "1.png"
