@@ -32,7 +32,7 @@ from data.states import are_alike, load_state, to_bytes
 from step_2_dataset import LETTERS, get_train_test_loaders
 
 CHECKPOINT, TEACHER = "checkpoint.pth", "teacher.pth"
-NEAR = 9  # pixels, side of the square around a pixel whose contrast is made even
+NEAR = 5, 13  # pixels, sides of the squares around a pixel whose contrast is made even
 
 IMAGES = 350_000  # seen in training unless --epochs says otherwise: minutes on two cores
 BATCH_SIZE = 256
@@ -53,13 +53,14 @@ class Net(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.conv1 = nn.Conv2d(2, 32, 3, padding=1, bias=False)
+        self.conv1 = nn.Conv2d(3, 32, 3, padding=1, bias=False)
         self.norm1 = nn.BatchNorm2d(32)
         self.conv2 = nn.Conv2d(32, 64, 3, padding=1, bias=False)
         self.norm2 = nn.BatchNorm2d(64)
         self.conv3 = nn.Conv2d(64, 128, 3, padding=1, bias=False)
         self.norm3 = nn.BatchNorm2d(128)
         self.pool = nn.MaxPool2d(2)
+        self.last_pool = nn.MaxPool2d(3, 2)  # 7 to 3 pixels, and none is left out
         self.drop = nn.Dropout(0.1)
         self.fc1 = nn.Linear(128 * 3 * 3, 256)
         self.fc2 = nn.Linear(256, 128)
@@ -68,33 +69,34 @@ class Net(nn.Module):
 
     def forward(self, x):
         with torch.autocast(x.device.type, enabled=False):  # bfloat16 is too coarse for it
-            x = normalise_contrast(x)  # (N, 2, 28, 28)
+            x = normalise_contrast(x)  # (N, 3, 28, 28)
         x = self.norm1(self.pool(self.conv1(x))).relu()  # (N, 32, 14, 14)
         x = self.norm2(self.pool(self.conv2(x))).relu()  # (N, 64, 7, 7)
-        x = self.norm3(self.pool(self.conv3(x))).relu()  # (N, 128, 3, 3)
+        x = self.norm3(self.last_pool(self.conv3(x))).relu()  # (N, 128, 3, 3)
         x = self.fc1(self.drop(x.flatten(1))).relu()
         x = self.fc2(self.drop(x)).relu()
         return self.fc3(x)
 
 
 def normalise_contrast(x):
-    """Two views of each image, float32 (N, 2, H, W) of (N, 1, H, W), that are the same in a dark
+    """Three views of each image, float32 (N, 3, S, S) of (N, 1, S, S), that are the same in a dark
     room and a bright one: less its mean over its standard deviation, of the whole image and then
-    of the square around each pixel. The latter is known as local contrast normalisation (Jarrett
+    of the squares around each pixel. The latter is known as local contrast normalisation (Jarrett
     et al., 2009)."""
-    x = x - x.mean(dim=(2, 3), keepdim=True)
-    x = x / (x.square().mean(dim=(2, 3), keepdim=True) + 0.01).sqrt()  # a flat image stays flat
+    x = F.layer_norm(x, x.shape[1:], eps=0.01)  # a flat image stays flat
     local = x - blur(x)
     return torch.cat([x, local / (blur(local.square()) + 0.05).sqrt()], dim=1)
 
 
 def blur(x):
-    """The mean of the square around each pixel, of what of it lies in the image (N, C, S, S):
-    along columns, then rows. As a product of matrices that takes a fifth of a pooling's time."""
+    """The means of the squares of NEAR around each pixel, of what of them lies in the image:
+    (N, 2, S, S) of one view or two. As products of matrices they take a fifth of a pooling's
+    time."""
     place = torch.arange(x.shape[-1], device=x.device)
-    near = ((place[:, None] - place).abs() <= NEAR // 2).to(x.dtype)  # (S, S), a band of ones
-    mean = near / near.sum(dim=1, keepdim=True)
-    return mean @ x @ mean.T
+    reach = torch.tensor(NEAR, device=x.device).view(-1, 1, 1) // 2
+    near = ((place[:, None] - place).abs() <= reach).to(x.dtype)  # (2, S, S), bands of ones
+    mean = near / near.sum(dim=-1, keepdim=True)
+    return mean @ x @ mean.mT
 
 
 def train(net, criterion, optimizer, trainloader, epoch, scheduler=None, teacher=None):
@@ -117,9 +119,7 @@ def train(net, criterion, optimizer, trainloader, epoch, scheduler=None, teacher
         # The last class, no hand, has the constant logit 0: the letters' say how sure a hand is
         # there (their logsumexp, known as negative energy; Liu et al., 2020).
         outputs = F.pad(outputs.float(), (0, 1))
-        if (
-            teacher
-        ):  # its probabilities (N, 25) say how alike letters look, and repeat no wrong label
+        if teacher:  # its probabilities (N, 25) say how alike letters look, and mend wrong labels
             with torch.no_grad():
                 labels = F.pad(teacher(inputs), (0, 1)).softmax(dim=1)
         loss = criterion(outputs, labels)
@@ -182,7 +182,7 @@ class Teacher(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.conv = nn.Conv2d(2, 32, 3, padding=1, bias=False)
+        self.conv = nn.Conv2d(3, 32, 3, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(32)
         self.pool = nn.MaxPool2d(2)
         self.blocks = nn.Sequential(
@@ -339,7 +339,14 @@ def parse_args(argv):
         "--seed", type=whole(0, 2**31), default=1, help="same seed and machine: same checkpoint (1)"
     )
     add("--deep", action="store_true", help=f"train a Teacher instead, written to {TEACHER}")
-    add("--teacher", type=nonempty, metavar="FILE", help="learn from the Teacher of this file")
+    add(
+        "--teacher",
+        nargs="+",
+        default=[],
+        type=nonempty,
+        metavar="FILE",
+        help="learn from the Teachers of these files, from the mean of their logits",
+    )
     add("--no-accel", action="store_true", help="train on the CPU whatever there is")
     add("--dry-run", action="store_true", help="train on one batch, write nothing")
     add("--resume", action="store_true", help="go on with an interrupted run")
@@ -352,7 +359,8 @@ def main(argv=None):
     torch.manual_seed(args.seed)
     device = pick_device(not args.no_accel)
     net, path = (Teacher(), TEACHER) if args.deep else (Net(), CHECKPOINT)
-    teacher = load_net(args.teacher, Teacher()).to(device) if args.teacher else None
+    teachers = [load_net(path, Teacher()).to(device) for path in args.teacher]
+    teacher = (lambda x: sum(net(x) for net in teachers) / len(teachers)) if teachers else None
     net.to(device)
     if args.dry_run:
         fit(net, first_batch(trainloader), 1, args.lr, args.seed, teacher=teacher)
