@@ -53,24 +53,24 @@ class Net(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.conv1 = nn.Conv2d(3, 32, 3, padding=1, bias=False)
-        self.norm1 = nn.BatchNorm2d(32)
-        self.conv2 = nn.Conv2d(32, 64, 3, padding=1, bias=False)
+        self.conv1 = nn.Conv2d(3, 24, 3, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(24)
+        self.conv2 = nn.Conv2d(24, 64, 3, padding=1, bias=False)
         self.norm2 = nn.BatchNorm2d(64)
         self.conv3 = nn.Conv2d(64, 128, 3, padding=1, bias=False)
         self.norm3 = nn.BatchNorm2d(128)
         self.pool = nn.MaxPool2d(2)
         self.last_pool = nn.MaxPool2d(3, 2)  # 7 to 3 pixels, and none is left out
         self.drop = nn.Dropout(0.1)
-        self.fc1 = nn.Linear(128 * 3 * 3, 256)
-        self.fc2 = nn.Linear(256, 128)
+        self.fc1 = nn.Linear(128 * 3 * 3, 192)
+        self.fc2 = nn.Linear(192, 128)
         self.fc3 = nn.Linear(128, len(LETTERS))
         self.to(memory_format=torch.channels_last)  # convolutions on a CPU take half the time
 
     def forward(self, x):
         with torch.autocast(x.device.type, enabled=False):  # bfloat16 is too coarse for it
             x = normalise_contrast(x)  # (N, 3, 28, 28)
-        x = self.norm1(self.pool(self.conv1(x))).relu()  # (N, 32, 14, 14)
+        x = self.norm1(self.pool(self.conv1(x))).relu()  # (N, 24, 14, 14)
         x = self.norm2(self.pool(self.conv2(x))).relu()  # (N, 64, 7, 7)
         x = self.norm3(self.last_pool(self.conv3(x))).relu()  # (N, 128, 3, 3)
         x = self.fc1(self.drop(x.flatten(1))).relu()
