@@ -241,6 +241,11 @@ def load_net(path=CHECKPOINT, net=None):
     return net.eval()
 
 
+def average(nets):
+    """A function of images that gives the mean of the logits that `nets` give."""
+    return lambda images: torch.stack([net(images) for net in nets]).mean(dim=0)
+
+
 def first_batch(loader):
     """A DataLoader of no more than the first batch of `loader`'s data set."""
     size = min(loader.batch_size, len(loader.dataset))
@@ -359,8 +364,8 @@ def main(argv=None):
     torch.manual_seed(args.seed)
     device = pick_device(not args.no_accel)
     net, path = (Teacher(), TEACHER) if args.deep else (Net(), CHECKPOINT)
-    teachers = [load_net(path, Teacher()).to(device) for path in args.teacher]
-    teacher = (lambda x: sum(net(x) for net in teachers) / len(teachers)) if teachers else None
+    teachers = [load_net(file, Teacher()).to(device) for file in args.teacher]
+    teacher = average(teachers) if teachers else None
     net.to(device)
     if args.dry_run:
         fit(net, first_batch(trainloader), 1, args.lr, args.seed, teacher=teacher)

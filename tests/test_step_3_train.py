@@ -118,7 +118,13 @@ def test_teacher_is_trained_and_learned_from_by_the_script(data, capsys):
     step_3.load_net()
     assert "teacher.pth: the trained network" in capsys.readouterr().out
     with pytest.raises(Problem, match=r"checkpoint.pth: weights of another network"):
-        step_3.main(["--teacher", "checkpoint.pth", "--epochs", "1"])
+        step_3.main(["--teacher", "teacher.pth", "checkpoint.pth", "--epochs", "1"])
+
+
+def test_several_teachers_are_taken_for_one_by_their_mean():
+    teachers, images = [Net().eval(), Net().eval()], torch.randn(3, 1, 28, 28)
+    mean = (teachers[0](images) + teachers[1](images)) / 2
+    torch.testing.assert_close(step_3.average(teachers)(images), mean)
 
 
 def test_training_makes_no_letter_probable_where_no_hand_is(data):
@@ -200,12 +206,22 @@ def test_light_and_contrast_do_not_change_what_net_sees():
     torch.manual_seed(0)
     images = torch.rand(4, 1, 28, 28) * 4 - 2
     views = step_3.normalise_contrast(images)
-    assert views.shape == (4, 2, 28, 28)
+    assert views.shape == (4, 3, 28, 28)
     torch.testing.assert_close(
         step_3.normalise_contrast(images * 0.8 + 1), views, atol=0.05, rtol=0
     )
     flat = step_3.normalise_contrast(torch.full((1, 1, 28, 28), -1.7))
     assert flat.abs().max() < 1e-3
+
+
+def test_blur_is_the_mean_of_what_lies_in_the_image():
+    views, sides = torch.rand(2, 2, 28, 28), step_3.NEAR
+    pooled = [
+        F.avg_pool2d(views[:, [k]], side, 1, side // 2, count_include_pad=False)
+        for k, side in enumerate(sides)
+    ]
+    torch.testing.assert_close(step_3.blur(views), torch.cat(pooled, dim=1))
+    torch.testing.assert_close(step_3.blur(views[:, :1])[:, 0], pooled[0][:, 0])
 
 
 def test_a_last_batch_of_one_image_is_trained_on(data):
