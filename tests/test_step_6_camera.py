@@ -436,9 +436,9 @@ def text(*parts, **options):
 
 @pytest.mark.parametrize("fps", [5, 10, 24, 25, 30, 60, 120])
 def test_a_letter_is_added_at_the_first_frame_after_the_hold(fps):
-    assert spell(("H", 2.0), fps=fps) == [(int(np.ceil(0.8 * fps - 1e-9)), "H")]
-    quick = camera.Speller(ALPHABET, 0.53, hold=0.3)
-    assert spell(("H", 2.0), fps=fps, speller=quick) == [(int(np.ceil(0.3 * fps - 1e-9)), "H")]
+    assert spell(("H", 2.0), fps=fps) == [(int(np.ceil(camera.HOLD * fps - 1e-9)), "H")]
+    slow = camera.Speller(ALPHABET, 0.53, hold=0.8)
+    assert spell(("H", 2.0), fps=fps, speller=slow) == [(int(np.ceil(0.8 * fps - 1e-9)), "H")]
 
 
 @pytest.mark.parametrize("fps", [10, 30, 120])
@@ -446,7 +446,8 @@ def test_the_next_letter_needs_its_own_hold_at_any_frame_rate(fps):
     times = [frame / fps for frame, _ in spell(("H", 1.0), ("I", 2.0), fps=fps)]
     recognised = 1.0 + camera.SMOOTHING * np.log(0.97 / (0.97 - 0.53))  # what smoothing takes
     assert len(times) == 2
-    assert recognised + 0.8 - 2 / fps <= times[1] <= recognised + 0.8 + 2 / fps
+    certain = 1.0 + camera.SMOOTHING * np.log(0.97 / (0.97 - camera.CERTAIN))
+    assert recognised + camera.HOLD - 2 / fps <= times[1] <= certain + camera.HOLD + 2 / fps
 
 
 def test_probabilities_are_smoothed_in_seconds():
@@ -465,7 +466,7 @@ def test_probabilities_are_smoothed_in_seconds():
         ([("L", 1.2), (None, 0.07)] * 5, "L"),  # a flicker is none
         ([("L", 1.2), ("X", 0.07)] * 5, "L"),
         ([("L", 1.2), ("X", 1.2), ("L", 1.2)], "LXL"),
-        ([("L", 1.2), ("X", 0.5), ("L", 1.2)], "LL"),  # another letter between is one
+        ([("L", 1.2), ("X", 0.4), ("L", 1.2)], "LL"),  # another letter between is one
     ],
 )
 def test_a_letter_is_added_once_until_it_is_released(parts, expected):
@@ -493,7 +494,7 @@ def test_nothing_is_known_of_an_uncertain_letter_nor_of_a_gap():
     assert spell(("A", 3.0), speller=speller) == []
     assert speller.letter is None
     speller = camera.Speller(ALPHABET, 0.53)
-    times = 0.0, 5.0, 5.8
+    times = 0.0, 5.0, 5.0 + camera.HOLD
     assert [speller.update(only("A"), now) for now in times] == [None, None, "A"]
 
 
