@@ -34,10 +34,9 @@ from data.motions import HANDS, STEP, STEPS, Motion, moved
 
 BOX = 0.7  # guide box, share of the frame's shorter side: a hand at arm's length fills it
 TRIM = 0.02  # share of a crop that may be given up for speed
-HOLD = 0.3  # seconds a letter that is certain is held, at rest, before it is added
-CERTAIN = 0.9  # probability from which on that is all
-DOUBT = 1.0
-SMOOTHING = 0.1  # seconds, time constant of the moving average of probabilities
+HOLD = 0.2  # seconds a letter is held, certain and at rest, before it is added
+CERTAIN, DOUBT = 0.9, 1.0  # below this probability it takes longer, by this times what it lacks
+SMOOTHING = 0.08  # seconds, time constant of the moving average of probabilities
 RELEASE = 0.25  # seconds a letter must be gone before it can be added again
 GAP = 1.0  # seconds between two frames after which the letter counts as new
 
@@ -120,7 +119,7 @@ class Speller:
         if letter in (None, self.added, self.motion.drawn) or not self.motion.still:
             self.progress = 0.0
             return None
-        self.progress += passed / self.hold / (1 + max(0, CERTAIN - share) * DOUBT)
+        self.progress += passed / self.hold / (1 + DOUBT * max(0, CERTAIN - share))
         # a hold of exactly so many frames must not fail by a rounding error
         return self.add(letter, image) if self.progress > 1 - 1e-6 else None
 
@@ -191,8 +190,9 @@ PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".pgm", "
 CODECS = {".avi": "MJPG", ".mp4": "mp4v"}
 KEYS = {"SPACE": "add a space", "BACKSPACE": "delete the last letter", "C": "clear the text"}
 KEYS |= {"H": "show or hide this help", "Q or ESC": "end"}
-SIGNED = """J and Z: sign I, and draw a J with the little finger, turning the wrist at its hook; point with
-  the index finger, and draw a Z. Each takes 0.4 to 1.5 seconds, with a hand before and after it."""
+SIGNED = """signs that move, in 0.4 to 1.5 seconds, before and after other letters:
+  J           sign I, then draw a J with the little finger, and turn the wrist at its hook
+  Z           point with the index finger, then draw a Z"""
 ANY_KEY = "Any key: next   Q: end"
 
 TITLE = "Fingerspelling"
@@ -625,7 +625,12 @@ def parse_args(argv=None):
     add("--source", default="0", help="camera index, video, picture, folder of pictures or URL")
     add("--model", metavar="FILE", default=str(find_model()), help="ONNX file (%(default)s)")
     add("--box", type=share, help=f"guide box, share of the shorter side ({BOX}; pictures 1)")
-    add("--hold", type=time_held, default=HOLD, help=f"seconds that a certain letter is held ({HOLD})")
+    add(
+        "--hold",
+        type=time_held,
+        default=HOLD,
+        help=f"seconds that a certain letter is held ({HOLD})",
+    )
     add("--threshold", type=share, help="least probability of a letter (the model's own)")
     add("--mirror", action=argparse.BooleanOptionalAction, help="mirror the view (cameras: yes)")
     add("--headless", action="store_true", help="print the letters, without a window")

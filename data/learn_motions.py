@@ -27,7 +27,7 @@ from step_6_camera import find_model, load_model, to_probabilities
 
 VERSIONS = 4  # of each film
 EARLY, LATE, OPEN = 0.12, 0.2, 0.5  # a sign ends from a share before its end to seconds after it
-HIDDEN, EPOCHS, BATCH, RATE, DECAY, DROPOUT = 32, 12, 128, 4e-3, 1e-2, 0.2
+HIDDEN, EPOCHS, BATCH, RATE, DECAY, DROPOUT = 32, 14, 128, 4e-3, 1e-2, 0.3
 
 
 def film_of(seed, number):

@@ -24,10 +24,11 @@ CELLS = 3  # a side
 STEPS, STEP = 24, 0.07  # of the window that is read, seconds
 TICK = 0.035  # least seconds between two pictures for flow
 SHORT = 0.1  # seconds over which a change is measured
-REST = 0.1  # change of the picture in SHORT, in its standard deviations: less is a hand at rest
+REST = 0.12  # change of the picture in SHORT, in its standard deviations: a hand at rest has less
 MOVE = 0.6  # change that is a hand moved elsewhere: 1/8 of the box sideways
 EVIDENCE = 0.1  # least probability, at some time in the window, of the hand that begins a sign
-SURE = 0.8  # least probability of a sign
+SURE = 0.6  # least probability of a sign
+ONWARD = 0.35  # change after which a hand that drew a sign is on its way to the next letter
 SETTLE = 0.15  # seconds in which the hand still ends a sign that was read
 MOVING = 0.5  # seconds after the last movement in which a sign may end
 FARNEBACK = (None, 0.5, 2, 7, 1, 5, 1.1, 0)  # pyramid of two; windows of 7; one iteration
@@ -60,7 +61,7 @@ class Motion:
         if self.drawn:
             if now - self.drawn_at <= SETTLE:
                 self.end = image
-            elif moved(self.end, image):
+            elif moved(self.end, image, ONWARD):
                 self.drawn = None
         if not self.observe(image, probabilities, now):
             return None
@@ -161,7 +162,7 @@ def load_weights(path=WEIGHTS):
     return weights
 
 
-def moved(before, after):
+def moved(before, after, least=MOVE):
     """Whether a hand moved between two grey images; even changes of light do not count."""
     before, after = before - before.mean(), after - after.mean()
-    return np.abs(after - before).mean() > MOVE * before.std()
+    return np.abs(after - before).mean() > least * before.std()
