@@ -53,13 +53,11 @@ def changed(film, rng):
 
 
 def windows_of(model, images, times):
-    """What Motion sees at each time at which a sign may end: times (n,), windows (n, STEPS, ...),
-    and which sign's hand was read, bool (n, 2)."""
-    motion, seen = Motion(model.alphabet), []
+    """Yield each time at which a sign may end, with the window (STEPS, ...) that Motion sees."""
+    motion = Motion(model.alphabet)
     for image, now in zip(images, times, strict=True):
         if motion.observe(image, read_letters(model, image), now):
-            seen.append((now, motion.window(), motion.likely()))
-    return tuple(map(np.array, zip(*seen, strict=True))) if seen else None
+            yield now, motion.window()
 
 
 def read_letters(model, image):
@@ -80,14 +78,15 @@ def label(signs, now, slower=1.0):
 
 def examples(model, film, rng):
     """Windows (n, STEPS, ...) float32 and labels (n,) of VERSIONS of a film."""
-    inputs, labels = [], []
+    inputs = [np.empty((0, STEPS, 2 * CELLS**2 + 3), np.float32)]
+    labels = [np.empty(0, int)]
     for _ in range(VERSIONS):
         images, times, slower = changed(film, rng)
-        if seen := windows_of(model, images, times):
-            now = np.array([label(film.signs, time, slower) for time in seen[0]])
-            inputs.append(seen[1][now >= 0])
-            labels.append(now[now >= 0])
-    return np.concatenate(inputs), np.concatenate(labels)
+        for now, window in windows_of(model, images, times):
+            if (kind := label(film.signs, now, slower)) >= 0:
+                inputs.append(window[None])
+                labels.append([kind])
+    return np.concatenate(inputs), np.concatenate(labels).astype(int)
 
 
 def fit(inputs, labels, seed=0):

@@ -155,7 +155,7 @@ def load_weights(path=WEIGHTS):
     Raises Problem where the file is not there or is none."""
     require_file(path, "make it with: python -m data.learn_motions", 2**20)
     try:
-        with np.load(path) as file:
+        with open(path, "rb") as content, np.load(content) as file:
             weights = tuple(file[name].astype(np.float32) for name in ("w1", "b1", "w2", "b2"))
     except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise Problem(f"{path}: not the weights of a network of movements") from error

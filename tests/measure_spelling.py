@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1]))  # so that it runs by its path
 from data.learn_motions import film_of, read_letters
 from data.motions import SIGNS
 from data.plumbing import number, run
