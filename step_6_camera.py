@@ -9,7 +9,7 @@
     $ python step_6_camera.py       # the first camera, in a window; --help lists flags and keys
 
 A frame goes through centre crop, grey, 28x28 and the network, as in the tutorial. Probabilities are
-smoothed over time, and a letter held still is added to the text.
+smoothed over time, and a letter held still is added to the text. J and Z are read from movement.
 """
 
 from data.plumbing import Problem, growing_file, in_background, number, printable, run, silent
@@ -30,12 +30,14 @@ import cv2
 import numpy as np
 import onnxruntime as ort
 
+from data.motions import HANDS, STEP, STEPS, Motion, moved
+
 BOX = 0.7  # guide box, share of the frame's shorter side: a hand at arm's length fills it
 TRIM = 0.02  # share of a crop that may be given up for speed
-HOLD = 0.8  # seconds a letter is held before it is added
-SMOOTHING = 0.15  # seconds, time constant of the moving average of probabilities
+HOLD = 0.2  # seconds a letter is held, certain and at rest, before it is added
+CERTAIN, DOUBT = 0.9, 1.0  # below this probability it takes longer, by this times what it lacks
+SMOOTHING = 0.08  # seconds, time constant of the moving average of probabilities
 RELEASE = 0.25  # seconds a letter must be gone before it can be added again
-MOVE = 0.6  # change of the picture, in its standard deviations: 1/8 of the box sideways
 GAP = 1.0  # seconds between two frames after which the letter counts as new
 
 
@@ -92,37 +94,46 @@ class Speller:
     text: str = ""
     letter: str | None = None  # the one read now, if any is certain
     added: str | None = None  # the one added last, until it is released
+    undone: bool = False  # whether a J or Z has just replaced what its hand was read as
     progress: float = 0.0  # share of the hold that has passed
     probabilities: np.ndarray | None = None  # smoothed
     image: np.ndarray | None = None  # what the model saw when `added` was added
     now: float = 0.0
-    since: float = 0.0  # when `letter` came up
     added_seen: float = 0.0  # when `added` was last read
+
+    def __post_init__(self):
+        self.motion = Motion(self.alphabet)
 
     def update(self, probabilities, now, image=None):
         """Take what was read of a frame; return the letter that it completes, or None."""
-        self.smooth(probabilities, now)
+        passed = self.smooth(probabilities, now)
+        sign = None if image is None else self.motion.update(image, probabilities, now)
         best = int(self.probabilities.argmax())
-        letter = self.alphabet[best] if self.probabilities[best] >= self.threshold else None
+        share = float(self.probabilities[best])
+        letter = self.motion.drawn or (self.alphabet[best] if share >= self.threshold else None)
         if letter != self.letter:
-            self.letter, self.since = letter, now
+            self.letter, self.progress, passed = letter, 0.0, 0.0
+        self.undone = bool(sign and self.text) and self.text[-1] in HANDS[sign]
+        self.undone &= now - self.added_seen < STEPS * STEP
+        if sign:
+            return self.add(sign, image)
         self.release(image)
-        waits = letter is None or letter == self.added
-        # a hold of exactly so many frames must not fail by a rounding error
-        self.progress = 0.0 if waits else min((now - self.since + 1e-6) / self.hold, 1.0)
-        if self.progress < 1:
+        if letter in (None, self.added, self.motion.drawn) or not self.motion.still:
+            self.progress = 0.0
             return None
-        self.added, self.added_seen, self.image, self.progress = letter, now, image, 0.0
-        self.text += letter
-        return letter
+        self.progress += passed / self.hold / (1 + DOUBT * max(0, CERTAIN - share))
+        # a hold of exactly so many frames must not fail by a rounding error
+        return self.add(letter, image) if self.progress > 1 - 1e-6 else None
 
     def smooth(self, probabilities, now):
         """Exponential moving average of the probabilities, begun anew after a gap."""
         passed, self.now = now - self.now, now
         if self.probabilities is None or passed > GAP:
             self.probabilities, self.letter = probabilities.copy(), None
+            self.motion.clear()
         weight = 1 - np.exp(-max(passed, 0) / SMOOTHING)
         self.probabilities += weight * (probabilities - self.probabilities)
+        return passed
 
     def release(self, image):
         """Let the letter added last be added again once it was gone, or the hand was moved."""
@@ -130,43 +141,25 @@ class Speller:
             if self.now - self.added_seen >= RELEASE:
                 self.added = None
         elif image is not None and self.image is not None and moved(self.image, image):
-            self.added, self.since = None, self.now
+            self.added, self.progress = None, 0.0
         else:
             self.added_seen = self.now
 
-
-def moved(before, after):
-    """Whether a hand moved between two grey images; even changes of light do not count."""
-    before, after = before - before.mean(), after - after.mean()
-    return np.abs(after - before).mean() > MOVE * before.std()
+    def add(self, letter, image):
+        self.text = self.text[: -1 if self.undone else None] + letter
+        self.added, self.added_seen, self.image, self.progress = letter, self.now, image, 0.0
+        return letter
 
 
 # ---------------------------------------------------------------- from a stream to a text
-def spell(args, model):
-    """Spell what a camera or video shows, and print the text, whatever ends it."""
-    speller = Speller(model.alphabet, args.threshold or model.threshold, args.hold)
-    logs, recorder = [sys.stdout] if args.headless else [], None
-    with contextlib.ExitStack() as stack:
-        stream = stack.enter_context(contextlib.closing(Stream(args.source)))
-        stack.callback(lambda: print("Spelled:", speller.text or "nothing", flush=True))
-        if args.transcript:
-            draft = stack.enter_context(growing_file(args.transcript))
-            logs.append(stack.enter_context(draft.open("w", encoding="utf-8")))
-        if args.record:
-            draft = stack.enter_context(growing_file(args.record))
-            recorder = Recorder(draft, stream.fps)
-            stack.push(recorder.close)
-        mirror = stream.is_camera if args.mirror is None else args.mirror
-        view = View(speller, args.box, mirror, printable(Path(stream.name).name))
-        follow(stream, model, view, logs, recorder, not args.headless)
-
-
 def follow(stream, model, view, logs, recorder, window):
     """Read a stream to its end or until a key ends it; log letters and edits as they come."""
     for now, frame in stream.frames():
         view.note = "Camera lost: trying again" if frame is None else ""
         if frame is not None:
-            log(logs, now, translate(model, frame, now, view))
+            letter = translate(model, frame, now, view)
+            log(logs, now, "BACKSPACE" if view.speller.undone else None)
+            log(logs, now, letter)
         pixels = render(view) if recorder or window else None
         if recorder:
             recorder.add(now, pixels)
@@ -199,6 +192,9 @@ PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".pgm", "
 CODECS = {".avi": "MJPG", ".mp4": "mp4v"}
 KEYS = {"SPACE": "add a space", "BACKSPACE": "delete the last letter", "C": "clear the text"}
 KEYS |= {"H": "show or hide this help", "Q or ESC": "end"}
+SIGNED = """signs that move, in 0.4 to 1.5 seconds, before and after other letters:
+  J           sign I, then draw a J with the little finger, and turn the wrist at its hook
+  Z           point with the index finger, then draw a Z"""
 ANY_KEY = "Any key: next   Q: end"
 
 TITLE = "Fingerspelling"
@@ -208,6 +204,25 @@ AMBER, GREEN = (60, 190, 255), (130, 225, 120)  # BGR: being held, added
 LEFT, CENTRE, RIGHT = 0, 0.5, 1  # share of a text that lies to the left of its x
 HEIGHT, SIDE, PANEL = 480, 336, 138  # pixels: the view, its guide box, what is in its corners
 NARROW, WIDE = 640, 854  # pixels, the view's width: 4:3 to 16:9
+
+
+def spell(args, model):
+    """Spell what a camera or video shows, and print the text, whatever ends it."""
+    speller = Speller(model.alphabet, args.threshold or model.threshold, args.hold)
+    logs, recorder = [sys.stdout] if args.headless else [], None
+    with contextlib.ExitStack() as stack:
+        stream = stack.enter_context(contextlib.closing(Stream(args.source)))
+        stack.callback(lambda: print("Spelled:", speller.text or "nothing", flush=True))
+        if args.transcript:
+            draft = stack.enter_context(growing_file(args.transcript))
+            logs.append(stack.enter_context(draft.open("w", encoding="utf-8")))
+        if args.record:
+            draft = stack.enter_context(growing_file(args.record))
+            recorder = Recorder(draft, stream.fps)
+            stack.push(recorder.close)
+        mirror = stream.is_camera if args.mirror is None else args.mirror
+        view = View(speller, args.box, mirror, printable(Path(stream.name).name))
+        follow(stream, model, view, logs, recorder, not args.headless)
 
 
 def obey(key, view):
@@ -604,7 +619,7 @@ def parse_args(argv=None):
     keys = "\n".join(f"  {key:<12}{meaning}" for key, meaning in KEYS.items())
     parser = argparse.ArgumentParser(
         description=__doc__.splitlines()[0],
-        epilog=f"keys:\n{keys}",
+        epilog=f"keys:\n{keys}\n\n{SIGNED}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add, share = parser.add_argument, number(float, 0, 1, above=True)
@@ -612,7 +627,12 @@ def parse_args(argv=None):
     add("--source", default="0", help="camera index, video, picture, folder of pictures or URL")
     add("--model", metavar="FILE", default=str(find_model()), help="ONNX file (%(default)s)")
     add("--box", type=share, help=f"guide box, share of the shorter side ({BOX}; pictures 1)")
-    add("--hold", type=time_held, default=HOLD, help=f"seconds a letter is held ({HOLD})")
+    add(
+        "--hold",
+        type=time_held,
+        default=HOLD,
+        help=f"seconds that a certain letter is held ({HOLD})",
+    )
     add("--threshold", type=share, help="least probability of a letter (the model's own)")
     add("--mirror", action=argparse.BooleanOptionalAction, help="mirror the view (cameras: yes)")
     add("--headless", action="store_true", help="print the letters, without a window")

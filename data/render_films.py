@@ -1,0 +1,410 @@
+"""Draw films of hands that spell: letters, J and Z with their movements, and what is between them.
+
+    python -m data.render_films --video data/jazz.mp4 --word JAZZ
+
+A film is a list of moments through which a hand passes: its joints, its turn, its place and size. J
+and Z are strokes of the hand of I and of a pointing index finger. render_hands.py draws the hand.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # so that it runs by its path, too
+from data.download import Progress
+from data.plumbing import Problem, number, run, whole_file
+from data.render_hands import (
+    DETAIL,
+    FINGERS,
+    LONGER,
+    THUMB,
+    Variant,
+    compose,
+    draw_hand,
+    ending,
+    load_hand,
+    loosen,
+    photograph,
+    pick_variant,
+    pose_hands,
+    random_build,
+    read_poses,
+    rotations,
+    smooth,
+)
+from data.rooms import draw_background
+from step_2_dataset import LETTERS
+
+JOINTS, VIEW, PLACE, SIZE_OF = slice(63), slice(63, 66), slice(66, 68), 68  # parts of a moment
+FILL = (
+    0.6,
+    0.85,
+)  # longer side of the hand's box in the middle of its letters, share of the picture
+STROKES = "JZ"
+BEGINS = {"J": "I", "Z": "D"}  # the hand that draws it
+STROKE_TIMES = (0.4, 1.5)  # seconds
+POINTS = np.linspace(0, 1, 13)  # of a stroke
+
+
+class Stop(NamedTuple):
+    """A moment of a film: where the hand is at a time, and how it got there."""
+
+    time: float  # seconds
+    moment: np.ndarray  # (69,): joints and view in degrees, place, shares of the picture, and size
+    sudden: bool = False  # the hand passes without slowing down
+
+
+class Film(NamedTuple):
+    """What a camera sees of a hand that spells, and what it spells."""
+
+    images: np.ndarray  # (n, 28, 28) uint8
+    times: np.ndarray  # (n,) seconds
+    signs: list  # (sign, start, end): from when to when a letter rests or a stroke is drawn
+
+
+# ---------------------------------------------------------------- the way of a hand
+
+
+class Signer:
+    """Somebody who spells: how this hand signs each letter, how large and where; its moments."""
+
+    def __init__(self, poses, rng, letters):
+        self.rng, self.variants = rng, {}
+        for letter in sorted({BEGINS.get(letter, letter) for letter in letters}):
+            variant = pick_variant(poses[letter], rng)
+            view = variant.view + variant.vary * rng.triangular(-1, 0, 1, 3) * 0.7
+            self.variants[letter] = loosen(variant, rng), view
+        self.boxes = self.measure()
+        usual = np.mean([np.ptp(box, axis=0).max() for box in self.boxes.values()])
+        self.scale = rng.uniform(*FILL) / usual
+        self.follows = rng.uniform(0.2, 0.9)  # how far the signer centres and fits each letter
+        self.home = rng.uniform(-0.06, 0.06, 2)
+
+    def measure(self):
+        """The box of each letter's hand, lowest and highest (2, 2), in metres from its middle."""
+        joints = np.stack([joints for joints, _ in self.variants.values()])
+        build = dict.fromkeys(random_build(np.random.default_rng(0)), 0.5)
+        longer = np.tile(np.mean(LONGER, 0), (len(joints), 1))
+        posed = pose_hands(load_hand(), joints, [build] * len(joints), longer)
+        boxes = {}
+        for (letter, (_, view)), hand in zip(self.variants.items(), posed, strict=True):
+            turned = hand @ rotations("ZXY", view[[2, 1, 0]]).T
+            boxes[letter] = np.stack([turned[:, :2].min(0), turned[:, :2].max(0)])
+        return boxes
+
+    def moment(self, letter, joints=0, view=0, place=(0, 0)):
+        """The hand of a letter, moved by so much."""
+        own_joints, own_view = self.variants[letter]
+        box = self.boxes[letter]
+        fitted = self.scale * (0.13 / np.ptp(box, axis=0).max()) ** (0.5 * self.follows)
+        middle = self.home - box.mean(0) * fitted * self.follows + place
+        wobble = self.rng.normal(0, 1.5, 63) * (own_joints.ravel() != 0)
+        return np.concatenate([own_joints.ravel() + wobble, own_view + view, middle, [fitted]])
+
+    def relaxed(self, letter, place):
+        """A hand that is about to form a letter, or has let it go: half open, or half a fist."""
+        moment = self.moment(letter, place=place)
+        joints = moment[JOINTS].reshape(21, 3)
+        joints[FINGERS, 0] = joints[FINGERS, 0] * 0.4 + self.rng.uniform(0, 40)
+        return moment
+
+    def stroke(self, sign):
+        """The moments (len(POINTS), 69) of a J or Z, and where it begins relative to the rest."""
+        rng, base = self.rng, self.moment(BEGINS[sign])
+        across, down = rng.uniform(0.12, 0.4), rng.uniform(0.12, 0.35)
+        moments = np.repeat(base[None], len(POINTS), 0)
+        if sign == "J":
+            turn, dip, lean = rng.uniform(30, 180), rng.uniform(0, 60), rng.uniform(-10, 25)
+            end = rng.uniform(0, 60)
+            hook = np.clip((POINTS - 0.45) / 0.55, 0, 1)
+            fall = np.clip(POINTS / 0.6, 0, 1)
+            moments[:, 66] += across * (0.5 - 0.5 * np.cos(np.pi * hook)) * rng.uniform(0.3, 1)
+            up = rng.uniform(0, 0.6) * hook**2
+            moments[:, 67] -= down * (smooth(fall) - up)
+            moments[:, 63] += turn * (0.3 * smooth(fall) + 0.7 * smooth(hook))
+            moments[:, 64] += dip * np.sin(np.pi * POINTS ** rng.uniform(0.7, 1.3))
+            moments[:, 65] += lean * np.sin(np.pi * fall) - end * smooth(hook)
+            return moments
+        corners = np.array([(0, 0), (-across, 0), (0, -down), (-across, -down)])
+        corners = corners + rng.normal(0, 0.03, (4, 2))
+        lengths = np.linalg.norm(np.diff(corners, axis=0), axis=1)
+        at = np.concatenate([[0], np.cumsum(lengths)]) / lengths.sum()
+        way = np.stack([np.interp(POINTS, at, corners[:, k]) for k in (0, 1)], 1)
+        by_wrist, pitch = rng.uniform(0, 0.8), rng.uniform(0, 40)
+        moments[:, PLACE] += way * (1 - 0.7 * by_wrist)
+        moments[:, 65] -= way[:, 0] / across * rng.uniform(10, 45) * by_wrist
+        moments[:, 64] -= way[:, 1] / down * rng.uniform(10, 45) * by_wrist
+        moments[:, 64] += pitch
+        return moments
+
+
+def point(signer, rng):
+    """Let the hand of D close all fingers but the index, as many do for Z."""
+    joints, view = signer.variants["D"]
+    joints = joints.copy()
+    closed = np.array([[-9, 72, 96, 48], [-17, 72, 96, 48], [-25, 72, 96, 48]], float)
+    joints[FINGERS[1:, 0], 2] = closed[:, 0]
+    joints[FINGERS[1:], 0] = closed[:, 1:] + rng.normal(0, 5, (3, 3))
+    joints[THUMB[0]], joints[THUMB[1:], 0] = (28, -14, -5), (32, 38)
+    signer.variants["D"] = joints, view
+
+
+class Plan:
+    """Collects the stops of a film while it is being thought out."""
+
+    def __init__(self, signer, rng):
+        self.signer, self.rng, self.stops, self.signs, self.now = signer, rng, [], [], 0.0
+
+    def go(self, seconds, moment, sudden=False):
+        self.now += seconds
+        self.stops.append(Stop(self.now, moment, sudden))
+
+    def rest(self, letter, seconds, moment):
+        """Hold still, but for what no hand can help: it drifts."""
+        start, drift = self.now, self.rng.normal(0, 1, 69)
+        drift[JOINTS] *= 0.5 * (moment[JOINTS] != 0)
+        drift[VIEW], drift[PLACE], drift[SIZE_OF] = drift[VIEW] * 1.5, drift[PLACE] * 0.01, 0
+        self.go(seconds, moment + drift * min(1, seconds), sudden=True)
+        if letter:
+            self.signs.append((letter, start, self.now))
+        return moment + drift * min(1, seconds)
+
+    def draw(self, sign, rest):
+        """The hand that begins a J or Z, its stroke, and its end, from the stop before."""
+        rng = self.rng
+        moments = self.signer.stroke(sign)
+        if rng.random() < 0.5:  # as often before the rest as from it
+            moments[:, PLACE] -= (moments[:, PLACE] - moments[0, PLACE]).mean(0)
+        self.go(self.way(), moments[0])
+        self.rest(None, rest, moments[0])
+        seconds, start = rng.uniform(*STROKE_TIMES), self.now
+        pace = np.diff(POINTS) * rng.uniform(0.6, 1.4, len(POINTS) - 1)
+        for share, moment in zip(pace / pace.sum(), moments[1:], strict=True):
+            self.go(share * seconds, moment, sudden=True)
+        self.signs.append((sign, start, self.now))
+        self.rest(None, rng.uniform(0.04, 0.3), moments[-1])
+
+    def way(self):
+        return self.seconds * self.rng.uniform(0.8, 1.25)
+
+    seconds = 0.3  # on the way from one letter to the next
+
+
+BELOW = (0, -1.0)
+
+
+def plan_film(poses, rng, items, slot=1.0, share=0.5):
+    """The stops and signs of a hand that comes up from below, spells, and drops.
+
+    `items` are letters, J and Z, or a letter with what is done with it: "+" moved aside and back,
+    "~" shaken, "." held long; `slot` is the seconds a letter has, of which it rests `share`."""
+    signer = Signer(poses, rng, [item[0] for item in items])
+    if "Z" in items and rng.random() < 0.5:
+        point(signer, rng)
+    plan = Plan(signer, rng)
+    plan.seconds = slot * (1 - share)
+    first, last = (BEGINS.get(item[0], item[0]) for item in (items[0], items[-1]))
+    plan.go(0, signer.relaxed(first, BELOW))
+    plan.rest(None, rng.uniform(0.1, 0.4), signer.relaxed(first, BELOW))
+    plan.go(rng.uniform(0.2, 0.5), signer.relaxed(first, (0, rng.uniform(-0.4, 0))))
+    before = None
+    for item in items:
+        rest = slot * share * rng.uniform(0.75, 1.25)
+        if item[0] in STROKES:
+            plan.draw(item[0], rest if rng.random() < 0.7 else 0.04)
+            before = None
+            continue
+        moment = signer.moment(item[0])
+        if item[0] == before:
+            between(plan, moment)
+        plan.go(plan.way(), moment)
+        play(plan, item, rest, moment)
+        before = item[0]
+    plan.go(rng.uniform(0.25, 0.5), signer.relaxed(last, BELOW))
+    plan.rest(None, 0.4, signer.relaxed(last, BELOW))
+    return plan
+
+
+def between(plan, moment):
+    """Move the hand aside, or open it, between two equal letters."""
+    away = moment.copy()
+    if plan.rng.random() < 0.7:
+        angle = plan.rng.choice([0, np.pi]) + plan.rng.normal(0, 0.4)
+        away[PLACE] += plan.rng.uniform(0.15, 0.3) * np.array([np.cos(angle), np.sin(angle)])
+    else:
+        away[JOINTS] *= 0.4
+    plan.go(plan.way(), away)
+
+
+def play(plan, item, rest, moment):
+    """Rest on a letter, and do what is not to be taken for another sign."""
+    rng, kind = plan.rng, item[1:]
+    start = plan.now
+    plan.rest(None, rest * (rng.uniform(1.5, 4) if kind == "." else 1), moment)
+    if kind == "~":
+        angle, size = rng.uniform(0, 2 * np.pi), rng.uniform(0.03, 0.2)
+        aside = size * np.array([np.cos(angle), np.sin(angle)])
+        turn = rng.normal(0, 12, 3)
+        for k in range(rng.integers(2, 7)):
+            other = moment.copy()
+            other[PLACE] += aside * (-1) ** k / 2
+            other[VIEW] += turn * (-1) ** k
+            plan.go(rng.uniform(0.1, 0.3), other)
+        plan.go(rng.uniform(0.1, 0.3), moment)
+        plan.rest(None, rest, moment)
+    if kind == "+":
+        away, angle = moment.copy(), rng.uniform(0, 2 * np.pi)
+        away[PLACE] += rng.uniform(0.1, 0.4) * np.array([np.cos(angle), np.sin(angle)])
+        plan.go(rng.uniform(0.15, 0.6), away)
+        plan.rest(None, rng.choice([0.04, rest]), away)
+        if rng.random() < 0.5:
+            plan.go(rng.uniform(0.15, 0.6), moment)
+            plan.rest(None, rest, moment)
+    plan.signs.append((item[0], start, plan.now))
+
+
+def moments_at(stops, times, rng):
+    """Where the hand is at each of `times` (n,): moments (n, 69), with a hand's trembling."""
+    starts = np.array([stop.time for stop in stops])
+    after = np.clip(np.searchsorted(starts, times, side="right"), 1, len(stops) - 1)
+    share = (times - starts[after - 1]) / np.maximum(np.diff(starts)[after - 1], 1e-9)
+    share = np.clip(share, 0, 1)
+    gentle = np.array([not stop.sudden for stop in stops])[after]
+    share = np.where(gentle, smooth(share), share)[:, None]
+    all_moments = np.stack([stop.moment for stop in stops])
+    moments = all_moments[after - 1] * (1 - share) + all_moments[after] * share
+    knots = np.arange(0, times[-1] + 0.5, 0.25)
+    for part, much in ((VIEW, 0.8), (PLACE, 0.004)):
+        for k in range(part.start, part.stop):
+            moments[:, k] += np.interp(times, knots, rng.normal(0, much, len(knots)))
+    return moments
+
+
+# ---------------------------------------------------------------- the pictures of it
+
+
+def draw_hands(moments, seed, size):
+    """Draw one hand, with one sleeve and light, all of which `seed` tells: for each of the moments
+    grey and alpha, as `draw_hand` gives them."""
+    hand, rng = load_hand(), np.random.default_rng(seed)
+    build, longer, state = random_build(rng), rng.uniform(*LONGER), rng.bit_generator.state
+    count = len(moments)
+    joints = moments[:, JOINTS].reshape(count, 21, 3)
+    posed = pose_hands(hand, joints, [build] * count, np.tile(longer, (count, 1)))
+    drawn = []
+    for moment, vertices in zip(moments, posed, strict=True):
+        rng.bit_generator.state = state  # the same light for every picture
+        pose = Variant(1.0, None, moment[VIEW], np.zeros(3))
+        drawn.append(draw_hand(hand, vertices, pose, rng, size, place_at(moment)))
+    return drawn
+
+
+def place_at(moment):
+    """A function for draw_hand that puts the hand's middle where the moment says."""
+
+    def place(vertices, _):
+        low, high = vertices[:, :2].min(0), vertices[:, :2].max(0)
+        scale = moment[SIZE_OF]
+        return (high - low).max() * scale, moment[PLACE] + (low + high) / 2 * scale
+
+    return place
+
+
+def draw_film(poses, seed, items, fps=25, **pace):
+    """A Film of a hand that spells `items` (see plan_film), all of which depends on `seed`."""
+    rng = np.random.default_rng(seed)
+    plan = plan_film(poses, rng, items, **pace)
+    times = np.arange(0, plan.now, 1 / fps)
+    moments = moments_at(plan.stops, times, rng)
+    room = draw_background(rng, DETAIL)
+    look = rng.integers(2**31)
+    scenes = np.stack(
+        [
+            compose(grey, alpha, room, np.random.default_rng(look))
+            for grey, alpha in draw_hands(moments, look, DETAIL)
+        ]
+    )
+    smear = rng.uniform(0, 0.45) if rng.random() < 0.7 else 0  # long exposures
+    scenes[1:] = smear * scenes[:-1] + (1 - smear) * scenes[1:]
+    images = np.stack([photograph(scene, np.random.default_rng(look)) for scene in scenes])
+    noise = rng.normal(0, rng.uniform(0.2, 2), images.shape)
+    return Film(np.clip(np.rint(images + noise), 0, 255).astype(np.uint8), times, plan.signs)
+
+
+def random_items(rng):
+    """What a film for training shows: two to four of J, Z, what begins like them, any letters."""
+    items = []
+    for _ in range(rng.integers(2, 5)):
+        kind = rng.choice(["J", "Z", "alike", "any"], p=[0.25, 0.25, 0.3, 0.2])
+        if kind in ("alike", "any"):
+            letter = rng.choice(list("IIDDGLX" if kind == "alike" else LETTERS))
+            kind = letter + rng.choice(["", ".", "+", "~"], p=[0.4, 0.2, 0.2, 0.2])
+        items.append(str(kind))
+    return items
+
+
+# ================ plumbing: skip on first reading ================
+
+# A film in the camera's size, whose guide box is 0.7 of its height.
+WIDTH, HEIGHT, FPS, BOX = 640, 480, 25, 0.7
+SKIN, WALL = (0.60, 0.75, 1.0), (1.0, 0.96, 0.90)  # blue, green, red where grey is 1
+PACE = {"slot": 1.7, "share": 0.65}
+ROOMS = (0, 13)  # seeds
+
+
+def write_video(path, word, seed):
+    """A film of a hand that spells `word`, first before a plain wall, then before a cluttered room.
+
+    Raises Problem if OpenCV cannot write it."""
+    rng = np.random.default_rng(seed)
+    plan = plan_film(read_poses(), rng, list(word), **PACE)
+    times = np.arange(0, plan.now, 1 / FPS)
+    moments = moments_at(plan.stops, times, rng)
+    moments[:, PLACE.start :] *= BOX * HEIGHT / WIDTH
+    rooms = [draw_background(np.random.default_rng(room), WIDTH) for room in ROOMS]
+    middle = plan.signs[len(word) // 2][1]
+    with whole_file(path) as draft:
+        film = cv2.VideoWriter(str(draft), cv2.VideoWriter_fourcc(*"mp4v"), FPS, (WIDTH, HEIGHT))
+        for time, moment in Progress(list(zip(times, moments, strict=True)), str(path)):
+            film.write(draw_frame(moment, seed, rooms[int(time >= middle)]))
+        film.release()
+        written = cv2.VideoCapture(str(draft))
+        if int(written.get(cv2.CAP_PROP_FRAME_COUNT)) != len(moments):
+            raise Problem(f"{path}: OpenCV could not write the film")
+
+
+def draw_frame(moment, seed, room):
+    """One frame of the film, (HEIGHT, WIDTH, 3) uint8, before `room`, greys (WIDTH, WIDTH)."""
+    grey, alpha = draw_hands(moment[None], seed, WIDTH)[0]
+    scene = grey[..., None] * SKIN + ((1 - alpha) * room)[..., None] * WALL
+    middle = scene[(WIDTH - HEIGHT) // 2 : (WIDTH + HEIGHT) // 2]
+    return np.clip(middle * 255, 0, 255).astype(np.uint8)
+
+
+def spelled(text):
+    """An argparse type: a word of the alphabet."""
+    if not text or set(text.upper()) - set(LETTERS + STROKES):
+        raise argparse.ArgumentTypeError(f"{text!r}: only A to Z can be spelled")
+    return text.upper()
+
+
+def parse_args(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("--video", type=ending(".mp4"), required=True, help="film of a hand spelling --word")
+    add("--word", type=spelled, default="JAZZ", help="what it spells (JAZZ)")
+    add("--seed", type=number(int, 0, 2**31), default=1, help="same seed, same hand (1)")
+    return parser.parse_args(argv)
+
+
+def main(argv=None):
+    args = parse_args(argv)
+    write_video(args.video, args.word, args.seed)
+
+
+if __name__ == "__main__":
+    run(main)
