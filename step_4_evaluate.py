@@ -87,7 +87,7 @@ def export(net):
     """`net` as an ONNX model (onnx.ModelProto) for any batch size, checked by onnx.
 
     Its metadata says what a program must know to use it: `alphabet`, `mean`, `std` and `size` of an
-    image, and `nothing`, the logit of no hand beside the letters'.
+    image, `nothing`, the logit of no hand beside the letters', and whether it reads `both_hands`.
     """
     program = torch.onnx.export(
         net.eval(),
@@ -101,6 +101,7 @@ def export(net):
     for node in model.graph.node:
         node.ClearField("metadata_props")  # traces of its code, with this machine's paths
     metadata = {"alphabet": LETTERS, "mean": MEAN, "std": STD, "size": SIZE, "nothing": 0.0}
+    metadata["both_hands"] = 1  # training mirrors half of the images
     onnx.helper.set_model_props(model, {key: str(value) for key, value in metadata.items()})
     onnx.checker.check_model(model, full_check=True)
     return model

@@ -42,15 +42,16 @@ GAP = 1.0  # seconds between two frames after which the letter counts as new
 
 
 # ---------------------------------------------------------------- from a frame to probabilities
-def classify(model, frame, box=1.0):
-    """Read the centred box of a frame, BGR uint8 (H, W, 3).
+def classify(model, frame, box=1.0, mirrored=False):
+    """Read the centred box of a frame, BGR uint8 (H, W, 3), or its mirror image.
 
     Returns what the model sees of it, grey uint8 (size, size), and the probability of each letter,
     float32 (letters,). What these lack to one is the probability of no hand. Raises Problem where
     the model fails.
     """
     image = shrink(frame, box, model.size)
-    pixels = (image / np.float32(255) - np.float32(model.mean)) / np.float32(model.std)
+    pixels = image[:, ::-1] if mirrored else image
+    pixels = (pixels / np.float32(255) - np.float32(model.mean)) / np.float32(model.std)
     return image, to_probabilities(model.logits(pixels[None, None]), model.nothing)
 
 
@@ -172,7 +173,9 @@ def follow(stream, model, view, logs, recorder, window):
 def translate(model, frame, now, view):
     """Read a frame, and let the view show it; return the letter that it adds, or None."""
     view.latency.start()
-    view.image, probabilities = classify(model, frame, view.box)
+    # Two looks are better than one, and smoothing makes of them a mean that costs nothing.
+    mirrored = model.both_hands and view.latency.getCounter() % 2
+    view.image, probabilities = classify(model, frame, view.box, mirrored)
     letter = view.speller.update(probabilities, now, view.image)
     view.latency.stop()
     view.frame = frame
@@ -268,6 +271,7 @@ class Model:
     mean: float = 0.485  # of pixels in [0, 1]
     std: float = 0.229
     size: int = 28  # pixels
+    both_hands: int = 0  # 1: reads left and right hands alike, so the mirror image, too
     nothing: float = -np.inf  # logit of no hand: the tutorial's model knows no such class
     threshold: float = 0.53  # least probability of a letter; ours, the tutorial has none
 
@@ -287,7 +291,7 @@ class Model:
 
 METADATA = {"alphabet": str, "mean": number(float, 0, 1), "std": number(float, 0.001, 1000)}
 METADATA |= {"size": number(int, 1, 1024), "nothing": number(float, -1000, 1000)}
-METADATA |= {"threshold": number(float, 0, 1)}
+METADATA |= {"threshold": number(float, 0, 1), "both_hands": number(int, 0, 1)}
 
 
 def load_model(path=None):

@@ -244,6 +244,7 @@ def test_export_keeps_the_contract(validated):
     metadata = session.get_modelmeta().custom_metadata_map
     assert 0 < float(metadata.pop("threshold")) < 1
     told = {"alphabet": LETTERS, "mean": "0.485", "std": "0.229", "size": "28", "nothing": "0.0"}
+    told["both_hands"] = "1"
     assert metadata == told
     for count in (1, 2, 70):
         images = torch.randn(count, 1, 28, 28)

@@ -251,9 +251,12 @@ def test_the_model_sees_the_whole_picture_averaged(side, model):
     rng = np.random.default_rng(side)
     picture = cv2.resize(rng.integers(0, 256, (9, 9), np.uint8), (side, side))
     expected = cv2.resize(picture, (28, 28), interpolation=cv2.INTER_AREA)
-    assert np.abs(seen(picture, model).astype(int) - expected).max() <= 8
-    if side % 28 == 0 or side < 200:  # nothing may be trimmed off
-        assert np.array_equal(seen(picture, model), expected)
+    difference = np.abs(seen(picture, model).astype(int) - expected).max()
+    assert difference <= 8
+    if (
+        side % 28 == 0 or side < 200
+    ):  # nothing may be trimmed off; halved first, it is rounded twice
+        assert difference <= (side % 56 == 0)
 
 
 def test_stripes_are_seen_grey_and_colours_weighed_in_opencv_order(model):
@@ -281,6 +284,22 @@ def test_every_letter_is_read(model):
         assert probabilities.sum() == pytest.approx(1)
         assert probabilities.dtype == np.float32
         assert image[cell(letter)].mean() > 200
+
+
+@pytest.mark.parametrize("both_hands", [0, 1])
+def test_every_second_frame_is_shown_mirrored_to_a_model_of_both_hands(both_hands, tmp_path):
+    weights = np.tile(np.repeat([0.2, -0.2], 14), 28)  # which half of the image is brighter
+    weights = np.stack([weights, -weights], 1).astype(np.float32)
+    metadata = {"alphabet": "LR", "both_hands": str(both_hands)}
+    path = save_model(tmp_path / "m.onnx", metadata, weights=weights)
+    frame = np.repeat(np.uint8([200, 50]), 50)[None, :, None].repeat(100, 0).repeat(3, 2)
+    model, view = camera.load_model(path), camera.View(camera.Speller("LR", 0.5), 1.0, False, "")
+    read = []
+    for now in range(0, 20, 5):  # after a gap nothing is smoothed
+        camera.translate(model, frame, now, view)
+        assert view.image[0, 0] == 200
+        read.append("LR"[view.speller.probabilities.argmax()])
+    assert "".join(read) == ("LRLR" if both_hands else "LLLL")
 
 
 def test_a_model_without_metadata_is_the_tutorials(model, tmp_path):
