@@ -8,6 +8,7 @@ with ~; > marks a time after which TARGET was not reached.
 import contextlib
 import gzip
 import io
+import itertools
 import os
 import subprocess
 import sys
@@ -149,6 +150,17 @@ def compare_frames():
     tutorials = per_frame(lambda: tutorial.read_frame(frame, session))
     row("frame to letter, frames/s", 1 / ours[0], 1 / tutorials[0], 0, more_is_better=True)
     row("frame to letter, processor ms", 1e3 * ours[1], 1e3 * tutorials[1], 3)
+    view = step_6_camera.View(step_6_camera.Speller(model.alphabet, 0.5), step_6_camera.BOX, 0, "")
+    moving, moments = [frame, np.roll(frame, 8, axis=1)], itertools.count()
+
+    def spell():
+        now = next(moments)
+        step_6_camera.translate(model, moving[now % 2], now / 30, view)
+
+    cv2.setNumThreads(1)
+    row(
+        "the same and movement read, processor ms", 1e3 * per_frame(spell)[1], 1e3 * tutorials[1], 3
+    )
 
 
 def main():
