@@ -3,11 +3,11 @@
     python -m data.learn_motions --films 800 --out data/motions.npz
 
 It renders the films of `--seed`, shows each of them a few times, changed as cameras and people
-differ, to the model whose probabilities it will be given, and trains for a minute: a
-quarter of an hour in all on two cores. On 61 films full
-of what is to be told apart, networks of 168 others found 65 % of J and Z at 1.3 false ones a
-minute; without the probabilities 62 % at 1.9; the path of the flow matched to drawn letters, in the
-manner of the $1 recognizer (Wobbrock et al., 2007), 26 % at 2.4, to rendered ones 28 % at 5.4.
+differ, to the model whose probabilities it will be given, and trains for a minute: a quarter of an
+hour in all on two cores. On 61 films full of what is to be told apart, a network trained on 168
+others found 65 % of J and Z at 1.3 false ones a minute; without the probabilities 62 % at 1.9; the
+path of the flow matched to drawn letters, in the manner of the $1 recognizer (Wobbrock et al.,
+2007), 26 % at 2.4, to rendered ones 28 % at 5.4.
 """
 
 import argparse
