@@ -22,7 +22,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # so that it runs by its path
 from data.learn_motions import film_of, read_letters
-from data.motions import SIGNS
+from data.motions import HANDS, SIGNS
 from data.plumbing import number, run
 from data.render_films import draw_film
 from data.render_hands import read_poses, start_workers
@@ -94,32 +94,39 @@ def edits(wanted, text):
 
 
 def measure_signs(model, films, hold):
-    """Print how many J and Z are found, and how many are read where there is none."""
-    drawn, found, clean, false, minutes, spent = Counter(), Counter(), Counter(), Counter(), 0, []
+    """Print how many J and Z are found, in all and where the model read the hand that began them,
+    and how many are read where there is none."""
+    counts, minutes, spent = Counter(), 0, []
     for film in films:
-        added, _, cost = spelled(model, film, hold)
+        added, read, cost = spelled(model, film, hold)
         minutes += film.times[-1] / 60
         spent.append(cost)
         signs = [(now, letter) for now, letter in added if letter in SIGNS]
         for sign, start, end in film.signs:
             if sign not in SIGNS:
                 continue
-            drawn[sign] += 1
             middle = (start + end) / 2
             hits = [hit for hit in signs if hit[1] == sign and middle <= hit[0] <= end + 0.6]
-            found[sign] += bool(hits)
-            during = [letter for now, letter in added if start - 0.3 <= now <= end + 0.6]
-            clean[sign] += during == [sign]
             signs = [hit for hit in signs if hit not in hits[:1]]
-        false.update(letter for _, letter in signs)
+            hand = [model.alphabet.index(letter) for letter in HANDS[sign]]
+            begins = (film.times >= start - 0.3) & (film.times <= start + 0.1)
+            legible = read[begins][:, hand].sum(1).max() >= model.threshold
+            alone = [x for now, x in added if start - 0.3 <= now <= end + 0.6] == [sign]
+            what = {"drawn": 1, "found": bool(hits), "alone": alone, "legible": legible}
+            what |= {"both": legible and bool(hits)}
+            counts.update({(sign, key): int(value) for key, value in what.items()})
+        counts.update((letter, "false") for _, letter in signs)
     for sign in SIGNS:
-        print(
-            f"{sign}: {found[sign]}/{drawn[sign]} found, {clean[sign]} of them alone; "
-            f"{false[sign]} false in {minutes:.1f} minutes ({false[sign] / minutes:.2f} a minute)"
+        drawn, found, alone, legible, both, false = (
+            counts[sign, key] for key in ("drawn", "found", "alone", "legible", "both", "false")
         )
-    print(
-        f"processor time of the speller, movements included: {1000 * np.mean(spent):.3f} ms a frame"
-    )
+        print(
+            f"{sign}: {found}/{drawn} found, {both}/{legible} where the model read its hand;",
+            end="",
+        )
+        print(f" {alone} without another letter; {false} false in {minutes:.1f} minutes")
+    milliseconds = 1000 * np.mean(spent)
+    print(f"processor time of the speller, movements included: {milliseconds:.3f} ms a frame")
 
 
 def measure_texts(name, model, films, hold):
