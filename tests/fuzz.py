@@ -1,6 +1,6 @@
 """Break the scripts on purpose, and count how often they do not answer as the README promises.
 
-    make fuzz                                                  # about ten minutes on two cores
+    make fuzz                                                  # some 20 minutes on two busy cores
     python tests/fuzz.py --family csv names --runs 500 --seed 2
     python tests/fuzz.py --family csv --seed 2 --only 17       # one run again, told in full
     python tests/fuzz.py --long                                # an hour of film, 20 interruptions

@@ -21,13 +21,13 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # so that it runs by its path
-from data.learn_motions import film_of, read_letters
+from data.learn_motions import film_of
 from data.motions import HANDS, SIGNS
 from data.plumbing import number, run
 from data.render_films import draw_film
 from data.render_hands import read_poses, start_workers
 from step_2_dataset import LETTERS
-from step_6_camera import HOLD, Speller, find_model, load_model
+from step_6_camera import HOLD, Speller, find_model, load_model, read_letters
 
 WORDS = (
     *("ADAM", "ALEX", "AMY", "ANNA", "BELLA", "BOB", "CARLA", "CARLOS", "DAVID", "DORIS", "ELLIE"),
@@ -53,7 +53,10 @@ def spelled(model, film, hold):
     """The letters added, as (time, letter) in order, with J and Z in place of what began them; the
     probabilities of each image (n, letters); processor seconds that an image took."""
     speller, added, spent = Speller(model.alphabet, model.threshold, hold), [], 0.0
-    read = [read_letters(model, image) for image in film.images]
+    turned = film.images.copy()
+    if model.both_hands:  # as the camera script shows them to it
+        turned[1::2] = turned[1::2, :, ::-1]
+    read = [read_letters(model, image) for image in turned]
     for image, now, probabilities in zip(film.images, film.times, read, strict=True):
         start = time.process_time()
         letter = speller.update(probabilities, now, image)

@@ -29,16 +29,11 @@ def jazz(model):
     return np.stack(images), np.array(times)
 
 
-def probabilities(model, image):
-    pixels = (image / np.float32(255) - np.float32(model.mean)) / np.float32(model.std)
-    return camera.to_probabilities(model.logits(pixels[None, None]), model.nothing)
-
-
 def spell(model, images, times):
     """The (time, letter) added, and the speller after the last image."""
     speller, added = camera.Speller(model.alphabet, model.threshold), []
     for image, now in zip(images, times, strict=True):
-        letter = speller.update(probabilities(model, image), now, image)
+        letter = speller.update(camera.read_letters(model, image), now, image)
         added += [(now, letter)] if letter else []
     return added, speller
 
@@ -54,7 +49,7 @@ def resting(model, jazz, spelled, sign):
     ends = next(now for now, letter in spelled[0] if letter == sign)
     hand = [model.alphabet.index(letter) for letter in motions.HANDS[sign]]
     before = [k for k in range(len(times)) if ends - 2.5 <= times[k] <= ends - 0.3]
-    return images[max(before, key=lambda k: probabilities(model, images[k])[hand].sum())]
+    return images[max(before, key=lambda k: camera.read_letters(model, images[k])[hand].sum())]
 
 
 # ---------------------------------------------------------------- J and Z
@@ -108,7 +103,7 @@ def test_what_began_a_sign_is_taken_back_and_what_was_there_before_is_not(model,
     _, speller = spell(model, images[:1], times[:1])
     speller.text, speller.added_seen = "D", times[ends] - 5.0
     for image, now in zip(images[1:], times[1:], strict=True):
-        speller.update(probabilities(model, image), now, image)
+        speller.update(camera.read_letters(model, image), now, image)
     assert speller.text == "DJAZZ"
 
 
