@@ -197,6 +197,7 @@ PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".pgm", "
 CODECS = {".avi": "MJPG", ".mp4": "mp4v"}
 KEYS = {"SPACE": "add a space", "BACKSPACE": "delete the last letter", "C": "clear the text"}
 KEYS |= {"H": "show or hide this help", "Q or ESC": "end"}
+MOVES = {"sign J": "I, then draw a J", "sign Z": "point, then draw a Z"}  # in the window's help
 SIGNED = """signs that move, in 0.4 to 1.5 seconds, before and after other letters:
   J           sign I, then draw a J with the little finger, and turn the wrist at its hook
   Z           point with the index finger, then draw a Z"""
@@ -575,9 +576,10 @@ def draw_texts(pixels, view, note, colour):
 
 
 def draw_help(pixels):
-    x, top = pixels.shape[1] // 2, HEIGHT // 2 - 100
-    shade(pixels, x - 165, top, x + 165, top + 200, 0.12)
-    for row, (key, meaning) in enumerate(KEYS.items()):
+    rows = KEYS | MOVES
+    x, top = pixels.shape[1] // 2, HEIGHT // 2 - 17 * len(rows) - 15
+    shade(pixels, x - 165, top, x + 165, HEIGHT - top, 0.12)
+    for row, (key, meaning) in enumerate(rows.items()):
         write(pixels, key, x - 48, top + 40 + 34 * row, 17, AMBER, RIGHT)
         write(pixels, meaning, x - 34, top + 40 + 34 * row, 17, weight=500)
 

@@ -1010,10 +1010,22 @@ def test_the_outline_fills_up_while_a_letter_is_held(model):
     assert np.diff(filled) == pytest.approx(np.diff(shares) * 4 * camera.SIDE * 6, rel=0.35)
 
 
-def test_the_state_is_told_in_words(model, monkeypatch):
-    words = []
-    write = camera.write
-    monkeypatch.setattr(camera, "write", lambda *a, **b: words.append(a[1]) or write(*a, **b))
+@pytest.fixture
+def words(monkeypatch):
+    """What the views that a test renders say."""
+    said, write = [], camera.write
+    monkeypatch.setattr(camera, "write", lambda *a, **b: said.append(a[1]) or write(*a, **b))
+    return said
+
+
+def test_help_tells_the_keys_and_how_j_and_z_are_signed(model, words):
+    camera.render(view_of(model, sign("B")))
+    assert not {"BACKSPACE", "sign J", "sign Z"} & set(words)
+    camera.render(view_of(model, sign("B"), help=True))
+    assert {"BACKSPACE", "sign J", "sign Z"} <= set(words)
+
+
+def test_the_state_is_told_in_words(model, words):
     view = view_of(model, sign("B"))
     camera.render(view)
     assert "B: hold still" in words
