@@ -48,21 +48,21 @@ class Net(nn.Module):
 
     Takes float32 (N, 1, 28, 28), normalised images, and gives float32 (N, 24), logits in the
     order of LETTERS; the logit of "no hand" beside them is always 0. Pooling comes before
-    normalisation and activation, which then have a quarter of the values to work on.
+    normalisation and activation, which then have a quarter of the values to work on; its squares
+    overlap (Krizhevsky et al., 2012), so that a small shift of the hand changes little.
     """
 
     def __init__(self):
         super().__init__()
-        self.conv1 = nn.Conv2d(3, 24, 3, padding=1, bias=False)
-        self.norm1 = nn.BatchNorm2d(24)
-        self.conv2 = nn.Conv2d(24, 64, 3, padding=1, bias=False)
+        self.conv1 = nn.Conv2d(3, 16, 3, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(16)
+        self.conv2 = nn.Conv2d(16, 64, 3, padding=1, bias=False)
         self.norm2 = nn.BatchNorm2d(64)
-        self.conv3 = nn.Conv2d(64, 128, 3, padding=1, bias=False)
-        self.norm3 = nn.BatchNorm2d(128)
-        self.pool = nn.MaxPool2d(2)
-        self.last_pool = nn.MaxPool2d(3, 2)  # 7 to 3 pixels, and none is left out
-        self.drop = nn.Dropout(0.1)
-        self.fc1 = nn.Linear(128 * 3 * 3, 192)
+        self.conv3 = nn.Conv2d(64, 160, 3, padding=1, bias=False)
+        self.norm3 = nn.BatchNorm2d(160)
+        self.pool = nn.MaxPool2d(3, 2, padding=1)
+        self.last_pool = nn.MaxPool2d(3, 2)
+        self.fc1 = nn.Linear(160 * 3 * 3, 192)
         self.fc2 = nn.Linear(192, 128)
         self.fc3 = nn.Linear(128, len(LETTERS))
         self.to(memory_format=torch.channels_last)  # convolutions on a CPU take half the time
@@ -70,11 +70,11 @@ class Net(nn.Module):
     def forward(self, x):
         with torch.autocast(x.device.type, enabled=False):  # bfloat16 is too coarse for it
             x = normalise_contrast(x)  # (N, 3, 28, 28)
-        x = self.norm1(self.pool(self.conv1(x))).relu()  # (N, 24, 14, 14)
+        x = self.norm1(self.pool(self.conv1(x))).relu()  # (N, 16, 14, 14)
         x = self.norm2(self.pool(self.conv2(x))).relu()  # (N, 64, 7, 7)
-        x = self.norm3(self.last_pool(self.conv3(x))).relu()  # (N, 128, 3, 3)
-        x = self.fc1(self.drop(x.flatten(1))).relu()
-        x = self.fc2(self.drop(x)).relu()
+        x = self.norm3(self.last_pool(self.conv3(x))).relu()  # (N, 160, 3, 3)
+        x = self.fc1(x.flatten(1)).relu()
+        x = self.fc2(x).relu()
         return self.fc3(x)
 
 
