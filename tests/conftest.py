@@ -13,8 +13,11 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LETTERS = "ABCDEFGHIKLMNOPQRSTUVWXY"  # on purpose not step 2's: a test compares them
-# A shell's background jobs ignore Ctrl-C, and what they start does; the tests of Ctrl-C must not.
+# A shell's background jobs ignore Ctrl-C, those of nohup SIGHUP, and so does what they start; the
+# tests of these signals must not.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):  # Windows has none
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 HEADER = "label," + ",".join(f"pixel{i}" for i in range(1, 785))
 FILE_LABELS = [ord(letter) - ord("A") for letter in LETTERS]  # as the csv files number letters
 
