@@ -49,7 +49,7 @@ class Net(nn.Module):
     Takes float32 (N, 1, 28, 28), normalised images, and gives float32 (N, 24), logits in the
     order of LETTERS; the logit of "no hand" beside them is always 0. Pooling comes before
     normalisation and activation, which then have a quarter of the values to work on; its squares
-    overlap (Krizhevsky et al., 2012), so that a small shift of the hand changes little.
+    overlap (Krizhevsky et al., 2012), so that a small shift of the hand changes less.
     """
 
     def __init__(self):
