@@ -351,6 +351,7 @@ def parse_args(argv):
         metavar="FILE",
         help="learn from the Teachers of these files, from the mean of their logits",
     )
+    add("--start", type=nonempty, metavar="FILE", help="train on from the weights of this file")
     add("--no-accel", action="store_true", help="train on the CPU whatever there is")
     add("--dry-run", action="store_true", help="train on one batch, write nothing")
     add("--resume", action="store_true", help="go on with an interrupted run")
@@ -363,6 +364,8 @@ def main(argv=None):
     torch.manual_seed(args.seed)
     device = pick_device(not args.no_accel)
     net, path = (Teacher(), TEACHER) if args.deep else (Net(), CHECKPOINT)
+    if args.start:
+        net = load_net(args.start, net)
     teachers = [load_net(file, Teacher()).to(device) for file in args.teacher]
     teacher = average(teachers) if teachers else None
     net.to(device)

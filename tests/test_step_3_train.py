@@ -121,6 +121,16 @@ def test_teacher_is_trained_and_learned_from_by_the_script(data, capsys):
         step_3.main(["--teacher", "teacher.pth", "checkpoint.pth", "--epochs", "1"])
 
 
+def test_start_trains_on_from_the_weights_of_a_file(data):
+    step_3.main(["--epochs", "1"])
+    before = step_3.load_net().state_dict()
+    step_3.main(["--start", "checkpoint.pth", "--epochs", "1", "--lr", "1e-9"])
+    for name, after in step_3.load_net().named_parameters():
+        torch.testing.assert_close(after, before[name], msg=name)
+    with pytest.raises(Problem, match=r"checkpoint.pth: weights of another network"):
+        step_3.main(["--deep", "--start", "checkpoint.pth", "--epochs", "1"])
+
+
 def test_several_teachers_are_taken_for_one_by_their_mean():
     teachers, images = [Net().eval(), Net().eval()], torch.randn(3, 1, 28, 28)
     mean = (teachers[0](images) + teachers[1](images)) / 2
