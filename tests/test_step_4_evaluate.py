@@ -258,8 +258,11 @@ def test_export_keeps_the_contract(validated):
 def test_model_says_nothing_of_the_machine_it_was_made_on(validated, shipped):
     """PyTorch's exporter notes which line of which file every node comes from."""
     folder = ROOT / "pretrained" if shipped else validated[0]
-    model = (folder / "signlanguage.onnx").read_bytes()
-    assert not any(trace in model for trace in (b"step_3", b".py", b"site-packages", b"/home"))
+    model = onnx.load(folder / "signlanguage.onnx")
+    for weights in model.graph.initializer:  # among a million random bytes ".py" comes by chance
+        weights.ClearField("raw_data")
+    told = model.SerializeToString()
+    assert not any(trace in told for trace in (b"step_3", b".py", b"site-packages", b"/home"))
 
 
 def test_model_that_differs_is_not_kept(checkpoint, monkeypatch):
