@@ -59,10 +59,8 @@ def changed(film, rng):
 def windows_of(model, images, times):
     """Yield each time at which a sign may end, with the window (STEPS, ...) that Motion sees."""
     motion = Motion(model.alphabet)
-    for frame, (image, now) in enumerate(zip(images, times, strict=True)):
-        # The camera script shows such a model every second frame in a mirror.
-        shown = image[:, ::-1] if model.both_hands and frame % 2 else image
-        if motion.observe(image, read_letters(model, shown), now):
+    for image, now in zip(images, times, strict=True):
+        if motion.observe(image, read_letters(model, image), now):
             yield now, motion.window()
 
 
