@@ -34,9 +34,9 @@ from data.motions import HANDS, STEP, STEPS, Motion, moved
 
 BOX = 0.7  # guide box, share of the frame's shorter side: a hand at arm's length fills it
 TRIM = 0.02  # share of a crop that may be given up for speed
-HOLD = 0.2  # seconds a letter is held, certain and at rest: see tests/measure_spelling.py
-CERTAIN, DOUBT = 0.9, 1.0  # below this probability it takes longer, by this times what it lacks
-SMOOTHING = 0.08  # seconds, time constant of the moving average of probabilities
+HOLD = 0.08  # seconds a letter is held, certain and seen at rest: see tests/measure_spelling.py
+CERTAIN, DOUBT = 0.9, 2.0  # below this probability it takes longer, by this times what it lacks
+SMOOTHING = 0.05  # seconds, time constant of the moving average of probabilities
 RELEASE = 0.25  # seconds a letter must be gone before it can be added again
 GAP = 1.0  # seconds between two frames after which the letter counts as new
 

@@ -95,16 +95,18 @@ class Motion:
         return self.table[:, -3:-1].max(0) >= EVIDENCE
 
     def measure_change(self, image, now):
-        """How much the picture changed lately; even changes of light do not count."""
+        """How much the picture changed in SHORT or, if that is more, since the last one: what moves
+        to and fro is like itself again. Even changes of light do not count."""
         soft = cv2.blur(image.astype(np.float32), (3, 3))
         soft -= cv2.mean(soft)[0]
         while len(self.recent) > 1 and self.recent[1][0] <= now - SHORT + 1e-6:
             self.recent.popleft()
         if self.recent:
-            then, before = self.recent[0]
-            difference = cv2.norm(soft, before, cv2.NORM_L1) / soft.size
-            spread = cv2.norm(soft) / SIDE + 1e-3
-            self.change = difference / spread * SHORT / max(now - then, TICK)
+            self.change = max(
+                cv2.norm(soft, before, cv2.NORM_L1) * min(1, SHORT / max(now - then, TICK))
+                for then, before in (self.recent[0], self.recent[-1])
+            )
+            self.change /= soft.size * (cv2.norm(soft) / SIDE + 1e-3)
             if not self.still:
                 self.moved_at = now
         self.recent.append((now, soft))
