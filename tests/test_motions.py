@@ -138,6 +138,12 @@ def test_rest_is_told_from_movement_at_any_frame_rate(fps):
     assert watch(moving + [moving[-1]] * int(0.15 * fps + 1), fps).still
 
 
+def test_a_hand_that_moves_to_and_fro_does_not_rest():
+    """Also where it is back where it was SHORT ago."""
+    shaken = [hand((0, 3, -3)[k % 3]) for k in range(20)]  # once in 0.12 seconds
+    assert not any(watch(shaken[:k]).still for k in range(2, 20))
+
+
 def test_the_way_of_a_hand_is_followed():
     for fps in (15, 30, 60):
         count = int(0.8 * fps)

@@ -7,8 +7,9 @@ import pytest
 pytest.importorskip("anny", reason="anny is not installed (pip install -r data/requirements.txt)")
 
 import cv2
+import torch
 
-from data import learn_motions, render_films
+from data import learn_motions, motions, render_films
 from data.plumbing import Problem
 from data.render_hands import read_poses
 from step_2_dataset import LETTERS
@@ -102,6 +103,30 @@ def test_a_sign_is_labelled_at_its_end():
     times = {0.9: 0, 2.1: 0, 2.7: -1, 2.95: 1, 3.1: 1, 3.4: -1, 3.6: 0}
     assert {now: learn_motions.label(signs, now) for now in times} == times
     assert learn_motions.label(signs, 5.9, slower=2.0) == 1
+
+
+def test_what_was_trained_is_what_the_camera_script_computes(tmp_path):
+    """Also after the weights were written and read."""
+    torch.manual_seed(1)
+    net = learn_motions.MotionNet().eval()
+    learn_motions.save(tmp_path / "m.npz", net.weights())
+    weights = motions.load_weights(tmp_path / "m.npz")
+    size = motions.STEPS, 2 * motions.CELLS**2 + 3
+    window = np.random.default_rng(1).normal(size=size).astype(np.float32)
+    both = torch.from_numpy(np.stack([window, motions.mirrored(window)]) * motions.SCALE)
+    expected = net(both.mT).softmax(1).mean(0).detach().numpy()
+    np.testing.assert_allclose(motions.read(weights, window), expected, atol=2e-3)
+
+
+def test_the_network_learns_to_tell_a_movement_from_rest():
+    """Of windows in which all stands still or all goes down."""
+    rng, size = np.random.default_rng(1), (motions.STEPS, 2 * motions.CELLS**2 + 3)
+    labels = rng.integers(0, 2, 4000)
+    inputs = np.zeros((len(labels), *size), np.float32)
+    inputs[labels == 1, 8:16, 1:18:2] = 0.03
+    weights = learn_motions.fit(inputs, labels)
+    chances = [motions.read(weights, window) for window in inputs[:20]]
+    assert [chance.argmax() for chance in chances] == labels[:20].tolist()
 
 
 def test_a_film_can_be_read_back(tmp_path, hurry):
