@@ -31,9 +31,10 @@ SHORT = 0.1  # seconds over which a change is measured
 # Change of the picture in SHORT, in its standard deviations: a hand at rest has less. 95 % of the
 # rests in rendered films change by less than 0.065, 70 % of the images between them by more.
 REST = 0.12
+STIR = 0.06  # more is movement that may be a slow or small sign
 MOVE = 0.6  # change that is a hand moved elsewhere: 1/8 of the box sideways
 EVIDENCE = 0.05  # least probability, at some time in the window, of the hand that begins a sign
-SURE = 0.5  # least probability of a sign: see tests/measure_spelling.py; in HELLO none is false
+SURE = 0.6  # least probability of a sign: see tests/measure_spelling.py; in HELLO none is false
 ONWARD = 0.35  # change after which a hand that drew a sign is on its way to the next letter
 SETTLE = 0.15  # seconds in which the hand still ends a sign that was read
 MOVING = 0.5  # seconds after the last movement in which a sign may end
@@ -111,7 +112,7 @@ class Motion:
                 for then, before in (self.recent[0], self.recent[-1])
             )
             self.change /= soft.size * (cv2.norm(soft) / SIDE + 1e-3)
-            if not self.still:
+            if self.change >= STIR:
                 self.moved_at = now
         self.recent.append((now, soft))
 
