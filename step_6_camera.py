@@ -62,7 +62,7 @@ def shrink(frame, box, size):
     whole = len(crop) // size * size / len(crop)  # whole ratios shrink ten times as fast
     if whole >= 1 - TRIM:
         crop = center_crop(crop, whole)
-    if len(crop) % (2 * size) == 0:  # halving is quick, and leaves a quarter to be made grey
+    while len(crop) % (2 * size) == 0:  # halving is quick, and leaves a quarter to be made grey
         crop = cv2.resize(crop, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     grey = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)
     return cv2.resize(grey, (size, size), interpolation=cv2.INTER_AREA)  # a mean: no aliasing

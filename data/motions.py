@@ -14,7 +14,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from data.plumbing import Problem, require_file
 
@@ -159,8 +158,10 @@ def read(weights, window):
     layer is a convolution over all the steps that are left."""
     x = np.stack([window, mirrored(window)]) * SCALE  # (2, STEPS, channels)
     for matrix, bias, stride in zip(weights[::2], weights[1::2], STRIDES, strict=True):
-        spans = sliding_window_view(x.reshape(2, -1), len(matrix), axis=1)
-        logits = spans[:, :: stride * x.shape[2]] @ matrix + bias
+        _, steps, channels = x.shape
+        span = len(matrix) // channels
+        places = np.arange(0, steps - span + 1, stride)[:, None] + np.arange(span)
+        logits = x.take(places, axis=1).reshape(2, len(places), -1) @ matrix + bias
         x = np.maximum(logits, 0)
     odds = np.exp(logits[:, 0] - logits[:, 0].max(1, keepdims=True))
     return (odds / odds.sum(1, keepdims=True)).mean(0)
