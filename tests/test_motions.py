@@ -155,6 +155,14 @@ def test_the_way_of_a_hand_is_followed():
         assert abs(flow[0, 2, 0]) < flow[1, 1, 0] / 2  # a corner, where nothing is
 
 
+def test_a_slow_hand_is_followed_though_it_counts_as_at_rest():
+    """So that its letter is read, and a J or Z that is drawn slowly, too."""
+    motion = watch([hand(-4 + 8 * k / 29) for k in range(30)])
+    assert motion.still
+    flow = motion.window()[:, :-3].reshape(-1, motions.CELLS, motions.CELLS, 2).sum(0)
+    assert flow[1, 1, 0] == pytest.approx(8 / 28, rel=0.6)
+
+
 def test_a_mirror_turns_left_and_right_alone():
     windows = np.random.default_rng(0).normal(size=(5, motions.STEPS, 21)).astype(np.float32)
     there = motions.mirrored(windows)
