@@ -176,7 +176,7 @@ def follow(stream, model, view, logs, recorder, window):
 def translate(model, frame, now, view):
     """Read a frame, and let the view show it; return the letter that it adds, or None."""
     view.latency.start()
-    mirrored = model.both_hands and view.latency.getCounter() % 2  # smoothing averages both looks
+    mirrored = model.both_hands and view.latency.getCounter() % 2  # smoothing weighs both looks
     view.image, probabilities = classify(model, frame, view.box, mirrored)
     letter = view.speller.update(probabilities, now, view.image)
     view.latency.stop()

@@ -3,7 +3,7 @@
     python -m data.learn_motions --films 3000 --out data/motions.npz
 
 It renders the films of `--seed`, shows each of them a few times, changed as cameras and people
-differ, to the model whose probabilities it will be given, and trains for two minutes: 20 minutes in
+differ, to the model whose probabilities it will be given, and trains for two minutes: 16 minutes in
 all on two cores. On 250 other films, full of what is to be told apart, it finds 96 % of 369 J and Z
 at 0.2 false ones a minute; 83 % at 0.4 where only what exceeds REST, not STIR, counts as movement.
 So read, two fully connected layers found 69 % at 0.4 after 800 films, with 32 units, and 74 % at
