@@ -115,12 +115,14 @@ def train(net, criterion, optimizer, trainloader, epoch, scheduler=None, teacher
         optimizer.zero_grad()
         with torch.autocast("cpu", torch.bfloat16, enabled=has_fast_bf16(device)):
             outputs = net(inputs)
+            if teacher:
+                with torch.no_grad():
+                    answers = teacher(inputs)
         # The last class, no hand, has the constant logit 0: the letters' say how sure a hand is
         # there (their logsumexp, known as negative energy; Liu et al., 2020).
         outputs = F.pad(outputs.float(), (0, 1))
         if teacher:  # its probabilities (N, 25) say how alike letters look, and mend wrong labels
-            with torch.no_grad():
-                labels = F.pad(teacher(inputs), (0, 1)).softmax(dim=1)
+            labels = F.pad(answers.float(), (0, 1)).softmax(dim=1)
         loss = criterion(outputs, labels)
         loss.backward()
         optimizer.step()
