@@ -58,11 +58,11 @@ class Net(nn.Module):
         self.norm1 = nn.BatchNorm2d(16)
         self.conv2 = nn.Conv2d(16, 64, 3, padding=1, bias=False)
         self.norm2 = nn.BatchNorm2d(64)
-        self.conv3 = nn.Conv2d(64, 160, 3, padding=1, bias=False)
-        self.norm3 = nn.BatchNorm2d(160)
+        self.conv3 = nn.Conv2d(64, 192, 3, bias=False)  # 5x5 places, half of the 7x7
+        self.norm3 = nn.BatchNorm2d(192)
         self.pool = nn.MaxPool2d(3, 2, padding=1)
         self.last_pool = nn.MaxPool2d(3, 2)
-        self.fc1 = nn.Linear(160 * 3 * 3, 192)
+        self.fc1 = nn.Linear(192 * 2 * 2, 192)
         self.fc2 = nn.Linear(192, 128)
         self.fc3 = nn.Linear(128, len(LETTERS))
         self.to(memory_format=torch.channels_last)  # convolutions on a CPU take half the time
@@ -72,7 +72,7 @@ class Net(nn.Module):
             x = normalise_contrast(x)  # (N, 3, 28, 28)
         x = self.norm1(self.pool(self.conv1(x))).relu()  # (N, 16, 14, 14)
         x = self.norm2(self.pool(self.conv2(x))).relu()  # (N, 64, 7, 7)
-        x = self.norm3(self.last_pool(self.conv3(x))).relu()  # (N, 160, 3, 3)
+        x = self.norm3(self.last_pool(self.conv3(x))).relu()  # (N, 192, 2, 2)
         x = self.fc1(x.flatten(1)).relu()
         x = self.fc2(x).relu()
         return self.fc3(x)

@@ -35,7 +35,7 @@ import step_6_camera  # noqa: E402
 from data.plumbing import run  # noqa: E402
 
 PART = 200  # batches of an epoch, or images, that stand for all
-FRAMES = 2000
+FRAMES, ROUNDS = 200, 20  # frames are read in turns
 FILES = step_2_dataset.SETS[step_2_dataset.SIGN_MNIST]
 
 
@@ -128,14 +128,31 @@ def compare_evaluation(loader, images):
     row("step 4, s", ours, tutorials, 1, "~")
 
 
-def per_frame(function):
-    """(seconds, processor seconds) that one call of `function` takes."""
-    function()
-    wall, processor = time.perf_counter(), time.process_time()
-    for _ in range(FRAMES):
+def per_frame(*functions):
+    """For each of `functions`, the medians over ROUNDS of (seconds, processor seconds) that a call
+    takes. They take turns, so that a busy machine slows them alike, with pauses in which the
+    threads of a session that another used stop spinning."""
+    times = np.empty((ROUNDS, len(functions), 2))
+    for turn in times:
+        for i, function in enumerate(functions):
+            time.sleep(0.1)
+            function()
+            wall, processor = time.perf_counter(), time.process_time()
+            for _ in range(FRAMES):
+                function()
+            turn[i] = time.perf_counter() - wall, time.process_time() - processor
+    return np.median(times, axis=0) / FRAMES
+
+
+def with_threads(count, function):
+    """`function`, called with OpenCV at `count` threads."""
+
+    def call():
+        if cv2.getNumThreads() != count:
+            cv2.setNumThreads(count)
         function()
-    wall, processor = time.perf_counter() - wall, time.process_time() - processor
-    return wall / FRAMES, processor / FRAMES
+
+    return call
 
 
 def compare_frames():
@@ -143,24 +160,24 @@ def compare_frames():
     for name, net in (("ours", step_3_train.Net()), ("tutorials", tutorial.Net())):
         Path(name).write_bytes(step_4_evaluate.export(net).SerializeToString())
     model, session = step_6_camera.load_model("ours"), ort.InferenceSession("tutorials")
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)  # as the script's main does
-    ours = per_frame(lambda: step_6_camera.classify(model, frame, step_6_camera.BOX))
-    cv2.setNumThreads(threads)
-    tutorials = per_frame(lambda: tutorial.read_frame(frame, session))
-    row("frame to letter, frames/s", 1 / ours[0], 1 / tutorials[0], 0, more_is_better=True)
-    row("frame to letter, processor ms", 1e3 * ours[1], 1e3 * tutorials[1], 3)
     view = step_6_camera.View(step_6_camera.Speller(model.alphabet, 0.5), step_6_camera.BOX, 0, "")
     moving, moments = [frame, np.roll(frame, 8, axis=1)], itertools.count()
+
+    def read():
+        step_6_camera.classify(model, frame, step_6_camera.BOX)
 
     def spell():
         now = next(moments)
         step_6_camera.translate(model, moving[now % 2], now / 30, view)
 
-    cv2.setNumThreads(1)
-    row(
-        "the same and movement read, processor ms", 1e3 * per_frame(spell)[1], 1e3 * tutorials[1], 3
+    ours, spelled, tutorials = per_frame(
+        with_threads(1, read),  # as the script's main does
+        with_threads(1, spell),
+        with_threads(cv2.getNumThreads(), lambda: tutorial.read_frame(frame, session)),
     )
+    row("frame to letter, frames/s", 1 / ours[0], 1 / tutorials[0], 0, more_is_better=True)
+    row("frame to letter, processor ms", 1e3 * ours[1], 1e3 * tutorials[1], 3)
+    row("the same and movement read, processor ms", 1e3 * spelled[1], 1e3 * tutorials[1], 3)
 
 
 def main():
