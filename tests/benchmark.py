@@ -128,13 +128,14 @@ def compare_evaluation(loader, images):
     row("step 4, s", ours, tutorials, 1, "~")
 
 
-def per_frame(*functions):
-    """For each of `functions`, the medians over ROUNDS of (seconds, processor seconds) that a call
-    takes. They take turns, so that a busy machine slows them alike, with pauses in which the
-    threads of a session that another used stop spinning."""
-    times = np.empty((ROUNDS, len(functions), 2))
+def per_frame(*ways):
+    """For each of `ways`, (OpenCV's threads, function), the medians over ROUNDS of the (seconds,
+    processor seconds) that a call takes. They take turns, so that a busy machine slows them alike,
+    with pauses in which the threads of another's session stop spinning."""
+    times = np.empty((ROUNDS, len(ways), 2))
     for turn in times:
-        for i, function in enumerate(functions):
+        for i, (threads, function) in enumerate(ways):
+            cv2.setNumThreads(threads)
             time.sleep(0.1)
             function()
             wall, processor = time.perf_counter(), time.process_time()
@@ -142,17 +143,6 @@ def per_frame(*functions):
                 function()
             turn[i] = time.perf_counter() - wall, time.process_time() - processor
     return np.median(times, axis=0) / FRAMES
-
-
-def with_threads(count, function):
-    """`function`, called with OpenCV at `count` threads."""
-
-    def call():
-        if cv2.getNumThreads() != count:
-            cv2.setNumThreads(count)
-        function()
-
-    return call
 
 
 def compare_frames():
@@ -171,9 +161,9 @@ def compare_frames():
         step_6_camera.translate(model, moving[now % 2], now / 30, view)
 
     ours, spelled, tutorials = per_frame(
-        with_threads(1, read),  # as the script's main does
-        with_threads(1, spell),
-        with_threads(cv2.getNumThreads(), lambda: tutorial.read_frame(frame, session)),
+        (1, read),  # as the script's main does
+        (1, spell),
+        (cv2.getNumThreads(), lambda: tutorial.read_frame(frame, session)),
     )
     row("frame to letter, frames/s", 1 / ours[0], 1 / tutorials[0], 0, more_is_better=True)
     row("frame to letter, processor ms", 1e3 * ours[1], 1e3 * tutorials[1], 3)
