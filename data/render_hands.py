@@ -29,9 +29,10 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # so that it runs by its path, too
 from data.download import Progress
-from data.plumbing import Problem, number, run, whole_file, write_file
+from data.plumbing import Problem, nonempty, number, run, whole_file, write_file
 from data.rooms import draw_background, draw_band, draw_sitter
 from step_2_dataset import HEADER, LETTERS, NO_HAND_LABEL, SIZE
+from step_6_camera import load_model, read_letters
 
 try:
     import anny
@@ -76,6 +77,9 @@ ENTERING = (-0.1, 0.2)
 FAR = 9.0  # metres: depth where nothing is
 LENS = (np.eye(4, dtype=np.float32), np.pi / 2, 0.01, FAR)  # OpenCV's place, angle, near, far
 FLAT = 0.0015  # metres: less of a step in depth takes no light away
+
+READABLE = 0.5  # probability of a letter at which a render of it is kept
+TRIES = 20
 
 CHUNK = 48  # images posed in one call, and handed to one worker at a time
 
@@ -512,11 +516,11 @@ def expose(scene, rng):
 # ---------------------------------------------------------------- the images
 
 
-def draw_pictures(hand, poses, seed, indices, size=DETAIL, draw=draw_letter):
+def draw_pictures(hand, poses, seed, indices, size=DETAIL, draw=draw_letter, attempt=0):
     """Scenes (n, size, size) float32 and 28x28 photographs (n, 28, 28) uint8 of the images with
     these `indices`; image i shows letter i modulo their number, or no hand if `draw` is
-    `draw_no_hand`, and depends on seed and i alone."""
-    rngs = [np.random.default_rng([seed, i]) for i in indices]
+    `draw_no_hand`, and depends on seed, i and attempt alone."""
+    rngs = [np.random.default_rng([seed, i, attempt]) for i in indices]
     letters = [LETTERS[i % len(LETTERS)] for i in indices]
     variants = [pick_variant(poses[x], rng) for x, rng in zip(letters, rngs, strict=True)]
     joints = np.stack([loosen(v, rng) for v, rng in zip(variants, rngs, strict=True)])
@@ -528,11 +532,32 @@ def draw_pictures(hand, poses, seed, indices, size=DETAIL, draw=draw_letter):
     return scenes, np.stack([photograph(s, rng) for s, rng in zip(scenes, rngs, strict=True)])
 
 
+def draw_readable(judge, hand, poses, seed, indices):
+    """Photographs (n, 28, 28) uint8 as `draw_pictures` gives them, but of each image the first of
+    TRIES in which the ONNX model of the file `judge` gives the letter READABLE or more; if there is
+    none, the one in which it gives most."""
+    model = load_judge(judge)
+    chosen = np.empty((len(indices), SIZE, SIZE), np.uint8)
+    shares = np.full(len(indices), -1.0)
+    for attempt in range(TRIES):
+        missing = np.flatnonzero(shares < READABLE)
+        if not len(missing):
+            break
+        again = [indices[k] for k in missing]
+        pictures = draw_pictures(hand, poses, seed, again, attempt=attempt)[1]
+        for k, i, picture in zip(missing, again, pictures, strict=True):
+            share = read_letters(model, picture)[i % len(LETTERS)]
+            if share > shares[k]:
+                chosen[k], shares[k] = picture, share
+    return chosen
+
+
 # ================ plumbing: skip on first reading ================
 
 
-def render_csv(path, count, seed, workers, no_hand=False):
-    """Write `count` images, of letters or without a hand, to a csv or csv.gz file."""
+def render_csv(path, count, seed, workers, no_hand=False, judge=None):
+    """Write `count` images, of letters or without a hand, to a csv or csv.gz file. With `judge`,
+    the path of an ONNX model, letters are those that `draw_readable` gives."""
     chunks = [range(k, min(k + CHUNK, count)) for k in range(0, count, CHUNK)]
     with (
         whole_file(path) as draft,
@@ -544,9 +569,12 @@ def render_csv(path, count, seed, workers, no_hand=False):
         Progress(total=count, desc=str(path), unit=" images") as bar,
     ):
         file.write(f"{HEADER}\n")
-        for rows in pool.imap(partial(render_rows, seed, no_hand), chunks):
+        for rows in pool.imap(partial(render_rows, seed, no_hand, judge), chunks):
             file.write(rows)
             bar.update(rows.count("\n"))
+
+
+load_judge = cache(load_model)
 
 
 def start_workers(count):
@@ -559,10 +587,14 @@ def start_workers(count):
         signal.signal(signal.SIGINT, ours)
 
 
-def render_rows(seed, no_hand, indices):
+def render_rows(seed, no_hand, judge, indices):
     """The csv rows of some images; a label is the letter's place in the full alphabet."""
-    draw = draw_no_hand if no_hand else draw_letter
-    pictures = draw_pictures(load_hand(), read_poses(), seed, indices, draw=draw)[1]
+    hand, poses = load_hand(), read_poses()
+    if judge:
+        pictures = draw_readable(judge, hand, poses, seed, indices)
+    else:
+        draw = draw_no_hand if no_hand else draw_letter
+        pictures = draw_pictures(hand, poses, seed, indices, draw=draw)[1]
     labels = [
         NO_HAND_LABEL if no_hand else ord(LETTERS[i % len(LETTERS)]) - ord("A") for i in indices
     ]
@@ -604,19 +636,29 @@ def parse_args(argv=None):
     add("--out", type=ending(".csv", ".csv.gz"), help="csv or csv.gz file of images to write")
     add("--count", type=number(int, 1, 10**8), default=13200, help="images in it (13200)")
     add("--no-hand", action="store_true", help="rooms without a hand, label 26, not letters")
+    add(
+        "--readable",
+        type=nonempty,
+        metavar="MODEL",
+        help="draw each hand anew until this ONNX model reads its letter",
+    )
     add("--workers", type=number(int, 1, 1000), default=os.cpu_count(), help="processes to use")
     add("--seed", type=number(int, 0, 2**31), default=1, help="same seed, same images (1)")
     add("--sheet", type=ending(".png", ".jpg"), help="picture of samples to write")
     args = parser.parse_args(argv)
     if not (args.out or args.sheet):
         parser.error("nothing to do: give --out or --sheet")
+    if args.readable and args.no_hand:
+        parser.error("--readable needs letters; give it without --no-hand")
     return args
 
 
 def main(argv=None):
     args = parse_args(argv)
+    if args.readable and load_judge(args.readable).alphabet != LETTERS:
+        raise Problem(f"{args.readable} reads other letters than {LETTERS}")
     if args.out:
-        render_csv(args.out, args.count, args.seed, args.workers, args.no_hand)
+        render_csv(args.out, args.count, args.seed, args.workers, args.no_hand, args.readable)
     if args.sheet:
         write_sheet(args.sheet, args.seed)
 
