@@ -162,14 +162,14 @@ def test_probabilities_are_the_camera_s(photos):
     assert 0.5 < probabilities.sum() < 0.99  # no hand has the rest
 
 
-def test_threshold_keeps_95_percent_of_what_is_right():
+def test_threshold_keeps_97_percent_of_what_is_right():
     rng, n = np.random.default_rng(0), len(LETTERS)
     labels = np.arange(2400) % n
     logits = rng.normal(size=(2400, n)) + 4 * np.eye(n)[labels] * rng.random((2400, 1))
     probabilities = step_4.to_probabilities(logits)
     threshold = step_4.choose_threshold(probabilities, labels)
     certainty = probabilities.max(axis=1)[probabilities.argmax(axis=1) == labels]
-    assert 0.95 <= (certainty >= threshold).mean() < 0.955
+    assert 0.97 <= (certainty >= threshold).mean() < 0.975
     assert 0 < step_4.choose_threshold(1 - np.eye(n), np.arange(n)) < 1  # none is right
 
 
