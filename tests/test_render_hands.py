@@ -112,18 +112,21 @@ def test_readable_hands_are_drawn_until_the_model_reads_them(hand, poses, monkey
 def test_committed_images_are_those_that_the_script_draws(hand, poses, name, seed, draw, tries):
     """Which try was kept was up to a model that may no longer be the one in pretrained/."""
     labels, committed = read_images(ROOT / "data" / f"{name}.csv.gz", 48)
-    missing = range(48)
+    images, other = np.zeros_like(committed), range(48)
     for attempt in range(tries):
-        drawn = render_hands.draw_pictures(hand, poses, seed, missing, draw=draw, attempt=attempt)
-        off = share_off(drawn[1], committed[missing])
-        missing = [i for i, share in zip(missing, off, strict=True) if share >= SAME]
-        if not missing:
+        drawn = render_hands.draw_pictures(hand, poses, seed, other, draw=draw, attempt=attempt)
+        images[other] = drawn[1]
+        other = np.flatnonzero(share_off(images, committed) >= SAME)
+        if not len(other):
             break
-    assert not missing, (
+    difference = np.abs(images.astype(int) - committed)
+    told = (
         f"render_hands.py, rooms.py, letters.txt or the alphabet draw another data/{name}.csv.gz. "
         "Draw all of data/*.csv.gz, hello.mp4 and docs/sheet.jpg again (data/README.md says how); "
         "then the model in pretrained/ and the numbers of both README files are of other images"
     )
+    assert (difference <= 1).mean() > 0.999, told
+    assert difference.mean() < 0.05, told
     assert (labels == 26).all() == name.startswith("no_hand")
 
 
