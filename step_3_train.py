@@ -40,6 +40,7 @@ LEARNING_RATE = 0.1  # the peak of the one-cycle schedule
 MOMENTUM = 0.9
 WEIGHT_DECAY = 5e-4
 LABEL_SMOOTHING = 0.1
+REPEATS = 4  # of an image and its Teachers' answer: half the time, at no loss that shows
 PRINT_EVERY = 100  # batches
 
 
@@ -98,39 +99,34 @@ def blur(x):
     return mean @ x @ mean.mT
 
 
-def train(net, criterion, optimizer, trainloader, epoch, scheduler=None, teacher=None):
+def train(net, criterion, optimizer, trainloader, epoch, scheduler=None):
     """Train `net` for one epoch and print the tutorial's `[epoch, i] loss`, averaged so far.
 
-    `criterion` gives a loss of logits (N, 25) and classes (N,) or, with a `teacher`, its
-    probabilities (N, 25): distillation (Hinton et al., 2015). `scheduler`, if any, is stepped after
-    each batch. Returns the epoch's mean loss and the share of its images read rightly while
-    training. Raises Problem if the loss is no longer a number.
+    `criterion` gives a loss of logits (N, 25) and classes (N,) or, where the batches have
+    "answers", these probabilities (N, 25). `scheduler`, if any, is stepped after each batch.
+    Returns the epoch's mean loss and the share of its images read rightly while training. Raises
+    Problem if the loss is no longer a number.
     """
     net.train()
     device = next(net.parameters()).device
     loss_sum, right, seen = 0.0, 0, 0
     for i, batch in enumerate(tqdm(trainloader, f"epoch {epoch}", leave=False, disable=None)):
         inputs = batch["image"].to(device)
-        labels = classes = batch["label"][:, 0].long().to(device)
+        classes = batch["label"][:, 0].long().to(device)
         optimizer.zero_grad()
         with torch.autocast("cpu", torch.bfloat16, enabled=has_fast_bf16(device)):
             outputs = net(inputs)
-            if teacher:
-                with torch.no_grad():
-                    answers = teacher(inputs)
         # The last class, no hand, has the constant logit 0: the letters' say how sure a hand is
         # there (their logsumexp, known as negative energy; Liu et al., 2020).
         outputs = F.pad(outputs.float(), (0, 1))
-        if teacher:  # its probabilities (N, 25) say how alike letters look, and mend wrong labels
-            labels = F.pad(answers.float(), (0, 1)).softmax(dim=1)
-        loss = criterion(outputs, labels)
+        loss = criterion(outputs, batch["answers"].to(device) if "answers" in batch else classes)
         loss.backward()
         optimizer.step()
         if scheduler:
             scheduler.step()
-        loss_sum += loss.item() * len(labels)
+        loss_sum += loss.item() * len(classes)
         right += (outputs.argmax(1) == classes).sum().item()
-        seen += len(labels)
+        seen += len(classes)
         if not math.isfinite(loss_sum):
             raise Problem(f"the loss is {loss.item()} in epoch {epoch + 1}; try a lower --lr")
         if i % PRINT_EVERY == 0:
@@ -138,27 +134,28 @@ def train(net, criterion, optimizer, trainloader, epoch, scheduler=None, teacher
     return loss_sum / seen, right / seen
 
 
-def fit(net, trainloader, epochs, lr, seed=1, unfinished=None, resume=False, teacher=None):
+def fit(net, trainloader, epochs, lr, seed=1, unfinished=None, resume=False):
     """Train `net` for `epochs` and return its history, a (loss, accuracy) for each epoch.
 
     Every finished epoch is kept in the file `unfinished`, if given; with `resume`, training goes
     on where that file's run was. Each epoch seeds all that is random anew, from `seed` and
     its number, so that a resumed run ends where an uninterrupted one does.
     """
+    repeats = getattr(trainloader, "repeats", 0)  # of each answer; 0: it learns labels
     # A teacher's probabilities are smooth as they are.
-    criterion = nn.CrossEntropyLoss(label_smoothing=0 if teacher else LABEL_SMOOTHING)
+    criterion = nn.CrossEntropyLoss(label_smoothing=0 if repeats else LABEL_SMOOTHING)
     optimizer = optim.SGD(net.parameters(), lr, MOMENTUM, weight_decay=WEIGHT_DECAY, nesterov=True)
     scheduler = optim.lr_scheduler.OneCycleLR(
         optimizer, lr, epochs=epochs, steps_per_epoch=len(trainloader)
     )
     settings = {"epochs": epochs, "batch size": trainloader.batch_size, "lr": lr, "seed": seed}
-    settings |= {"number of images": len(trainloader.dataset), "teacher": bool(teacher)}
+    settings |= {"number of images": len(trainloader.dataset), "repeats": repeats}
     history = load_progress(unfinished, net, optimizer, scheduler, settings) if resume else []
     try:
         for epoch in range(len(history), epochs):
             torch.manual_seed(hash((seed, epoch)))  # numbers have the same hash in every run
             start = time.perf_counter()
-            result = train(net, criterion, optimizer, trainloader, epoch, scheduler, teacher)
+            result = train(net, criterion, optimizer, trainloader, epoch, scheduler)
             print(epoch_line(epoch, epochs, *result, time.perf_counter() - start), flush=True)
             if unfinished:
                 save_progress(unfinished, net, optimizer, settings, [*history, result])
@@ -245,6 +242,40 @@ def load_net(path=CHECKPOINT, net=None):
 def average(nets):
     """A function of images that gives the mean of the logits that `nets` give."""
     return lambda images: torch.stack([net(images) for net in nets]).mean(dim=0)
+
+
+class Answered:
+    """The batches of a DataLoader, each with "answers", float32 (N, 25): what probabilities
+    `teacher`, a function from images on `device` to logits (N, 24), gives the letters and no hand.
+    They say how alike letters look, and mend wrong labels: distillation (Hinton et al., 2015).
+
+    In an epoch all images come `repeats` times, shuffled anew, but are answered once, as several
+    Teachers take longer to answer than Net to learn. Until then they are kept, 3 kB each.
+    """
+
+    def __init__(self, loader, teacher, repeats, device):
+        self.loader, self.teacher, self.repeats, self.device = loader, teacher, repeats, device
+        self.dataset, self.batch_size = loader.dataset, loader.batch_size
+
+    def __len__(self):
+        return len(self.loader) * self.repeats
+
+    def __iter__(self):
+        batches = []
+        for batch in self.loader:
+            batches.append(batch | {"answers": self.answer(batch["image"])})
+            yield batches[-1]
+        images = {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
+        del batches
+        for _ in range(self.repeats - 1):
+            for some in torch.randperm(len(images["label"])).split(self.batch_size):
+                yield {name: values[some] for name, values in images.items()}
+
+    @torch.no_grad()
+    def answer(self, images):
+        with torch.autocast("cpu", torch.bfloat16, enabled=has_fast_bf16(self.device)):
+            logits = self.teacher(images.to(self.device))
+        return F.pad(logits.float(), (0, 1)).softmax(dim=1).cpu()
 
 
 def first_batch(loader):
@@ -353,6 +384,12 @@ def parse_args(argv):
         metavar="FILE",
         help="learn from the Teachers of these files, from the mean of their logits",
     )
+    add(
+        "--repeats",
+        type=whole(1, 1000),
+        default=REPEATS,
+        help=f"how often an epoch shows each image that the Teachers answer ({REPEATS})",
+    )
     add("--start", type=nonempty, metavar="FILE", help="train on from the weights of this file")
     add("--no-accel", action="store_true", help="train on the CPU whatever there is")
     add("--dry-run", action="store_true", help="train on one batch, write nothing")
@@ -369,13 +406,17 @@ def main(argv=None):
     if args.start:
         net = load_net(args.start, net)
     teachers = [load_net(file, Teacher()).to(device) for file in args.teacher]
-    teacher = average(teachers) if teachers else None
     net.to(device)
     if args.dry_run:
-        fit(net, first_batch(trainloader), 1, args.lr, args.seed, teacher=teacher)
+        trainloader = first_batch(trainloader)
+    if teachers:
+        trainloader = Answered(trainloader, average(teachers), args.repeats, device)
+    if args.dry_run:
+        fit(net, trainloader, 1, args.lr, args.seed)
         return
-    epochs = args.epochs or max(1, round(IMAGES / len(trainloader.dataset)))
-    history = fit(net, trainloader, epochs, args.lr, args.seed, UNFINISHED, args.resume, teacher)
+    images = len(trainloader.dataset) * (args.repeats if teachers else 1)  # seen in an epoch
+    epochs = args.epochs or max(1, round(IMAGES / images))
+    history = fit(net, trainloader, epochs, args.lr, args.seed, UNFINISHED, args.resume)
     write_file(path, to_bytes(net.cpu().state_dict()))
     save_curves(PICTURE, history)
     Path(UNFINISHED).unlink(missing_ok=True)  # another training here may have ended first

@@ -105,7 +105,7 @@ def test_net_learns_what_its_teacher_says_whatever_the_labels(data):
 
     torch.manual_seed(0)
     net = Net()
-    step_3.fit(net, trainloader, 4, 0.1, teacher=teacher)
+    fit(net, step_3.Answered(trainloader, teacher, 2, torch.device("cpu")), 2, 0.1)
     with torch.no_grad():
         logits = F.pad(net.eval()(torch.stack(images)), (0, 1))
     assert logits.argmax(1).tolist() == [1, len(LETTERS)]
@@ -129,6 +129,35 @@ def test_start_trains_on_from_the_weights_of_a_file(data):
         torch.testing.assert_close(after, before[name], msg=name)
     with pytest.raises(Problem, match=r"checkpoint.pth: weights of another network"):
         step_3.main(["--deep", "--start", "checkpoint.pth", "--epochs", "1"])
+
+
+def test_an_epoch_shows_each_image_and_its_answer_several_times(data):
+    """Answers are asked for once; every time the images come in other batches."""
+    asked = []
+
+    def teacher(images):
+        asked.extend(images)
+        return images.mean(dim=(1, 2, 3)).view(-1, 1) * torch.arange(len(LETTERS))
+
+    loader, _ = get_train_test_loaders(100)
+    answered = step_3.Answered(loader, teacher, 3, torch.device("cpu"))
+    batches = list(answered)
+    assert len(batches) == len(answered) == 3 * 5
+    assert len(asked) == 480
+    first, second, third = (
+        {name: torch.cat([batch[name] for batch in batches[i : i + 5]]) for name in batches[0]}
+        for i in (0, 5, 10)
+    )
+    for other in (second, third):
+        assert not torch.equal(other["image"], first["image"])
+        order = [
+            first["image"].flatten(1).sum(1).argsort(),
+            other["image"].flatten(1).sum(1).argsort(),
+        ]
+        for name in first:
+            torch.testing.assert_close(other[name][order[1]], first[name][order[0]])
+    logits = F.pad(teacher(second["image"]), (0, 1))
+    torch.testing.assert_close(second["answers"], logits.softmax(dim=1), atol=1e-5, rtol=0)
 
 
 def test_several_teachers_are_taken_for_one_by_their_mean():
