@@ -34,6 +34,7 @@ from data.motions import HANDS, STEP, STEPS, Motion, moved
 
 BOX = 0.7  # guide box, share of the frame's shorter side: a hand at arm's length fills it
 TRIM = 0.02  # share of a crop that may be given up for speed
+CLOSER = 6 / 7  # share of the box that `other_look` enlarges, chosen as data/README.md tells
 HOLD = 0.08  # seconds a letter is held, certain and seen at rest: see tests/measure_spelling.py
 CERTAIN, DOUBT = 0.9, 2.0  # below this probability it takes longer, by this times what it lacks
 SMOOTHING = 0.05  # seconds, time constant of the moving average of probabilities
@@ -42,11 +43,16 @@ GAP = 1.0  # seconds between two frames after which the letter counts as new
 
 
 # ---------------------------------------------------------------- from a frame to probabilities
-def classify(model, frame, box=1.0, mirrored=False):
+def classify(model, frame, box=1.0, other=False):
     """What the model sees of the centred box of a frame, BGR uint8 (H, W, 3): grey, uint8
-    (size, size); and what `read_letters` gives of that, or of its mirror image."""
+    (size, size); and what `read_letters` gives of that, or of its `other_look`."""
     image = shrink(frame, box, model.size)
-    return image, read_letters(model, image[:, ::-1] if mirrored else image)
+    return image, read_letters(model, other_look(image) if other else image)
+
+
+def other_look(image):
+    """The middle of a grey image, uint8 (size, size), mirrored and enlarged to its size."""
+    return cv2.resize(center_crop(image, CLOSER), image.shape)[:, ::-1]
 
 
 def read_letters(model, image):
@@ -176,8 +182,8 @@ def follow(stream, model, view, logs, recorder, window):
 def translate(model, frame, now, view):
     """Read a frame, and let the view show it; return the letter that it adds, or None."""
     view.latency.start()
-    mirrored = model.both_hands and view.latency.getCounter() % 2  # smoothing weighs both looks
-    view.image, probabilities = classify(model, frame, view.box, mirrored)
+    other = model.both_hands and view.latency.getCounter() % 2  # smoothing weighs both looks
+    view.image, probabilities = classify(model, frame, view.box, other)
     letter = view.speller.update(probabilities, now, view.image)
     view.latency.stop()
     view.frame = frame

@@ -286,6 +286,16 @@ def test_every_letter_is_read(model):
         assert image[cell(letter)].mean() > 200
 
 
+def test_the_other_look_is_the_middle_enlarged_and_mirrored():
+    """Of a slope of 9 grey levels a pixel, one of 9 * 6 / 7 the other way; its middle stays."""
+    image = np.tile(np.arange(28, dtype=np.uint8) * 9, (28, 1))
+    expected = 9 * (13.5 - (np.arange(28) - 13.5) * 6 / 7)
+    inner = slice(1, -1)  # beyond the outermost pixels there are no others to interpolate with
+    for look in (camera.other_look(image), camera.other_look(image.T).T[:, ::-1]):
+        assert (look.shape, look.dtype) == ((28, 28), np.uint8)
+        np.testing.assert_allclose(look[:, inner], np.tile(expected, (28, 1))[:, inner], atol=1)
+
+
 @pytest.mark.parametrize("both_hands", [0, 1])
 def test_every_second_frame_is_shown_mirrored_to_a_model_of_both_hands(both_hands, tmp_path):
     weights = np.tile(np.repeat([0.2, -0.2], 14), 28)  # which half of the image is brighter
