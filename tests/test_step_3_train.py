@@ -27,12 +27,22 @@ def states_equal(first, second):
     return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
 
 
-def trained(epochs=2, seed=1, extra=(), **options):
+def trained(epochs=2, seed=1, extra=(), repeats=0, **options):
     torch.manual_seed(seed)
     net = Net()
-    loader, _ = get_train_test_loaders(48, extra=extra)
-    history = fit(net, loader, epochs, 0.05, seed, **options)
+    history = fit(net, load(extra, repeats), epochs, 0.05, seed, **options)
     return net.state_dict(), history
+
+
+def load(extra=(), repeats=0):
+    """A DataLoader of the data and `extra`, or an Answered one if it `repeats` answers."""
+    loader, _ = get_train_test_loaders(48, extra=extra)
+    return step_3.Answered(loader, shout, repeats, torch.device("cpu")) if repeats else loader
+
+
+def shout(images):
+    """A teacher: the brighter the image, the later the letter."""
+    return images.mean(dim=(1, 2, 3)).view(-1, 1) * torch.arange(len(LETTERS))
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +147,7 @@ def test_an_epoch_shows_each_image_and_its_answer_several_times(data):
 
     def teacher(images):
         asked.extend(images)
-        return images.mean(dim=(1, 2, 3)).view(-1, 1) * torch.arange(len(LETTERS))
+        return shout(images)
 
     loader, _ = get_train_test_loaders(100)
     answered = step_3.Answered(loader, teacher, 3, torch.device("cpu"))
@@ -156,7 +166,7 @@ def test_an_epoch_shows_each_image_and_its_answer_several_times(data):
         ]
         for name in first:
             torch.testing.assert_close(other[name][order[1]], first[name][order[0]])
-    logits = F.pad(teacher(second["image"]), (0, 1))
+    logits = F.pad(shout(second["image"]), (0, 1))
     torch.testing.assert_close(second["answers"], logits.softmax(dim=1), atol=1e-5, rtol=0)
 
 
@@ -275,26 +285,28 @@ def test_same_seed_same_weights_other_seed_others(data):
     assert not states_equal(first, other)
 
 
-def test_resumed_run_ends_where_an_uninterrupted_one_does(data, monkeypatch):
+@pytest.mark.parametrize("repeats", [0, 2])
+def test_resumed_run_ends_where_an_uninterrupted_one_does(data, monkeypatch, repeats):
     """With weighted sampling; the test of the script is one without."""
-    extra = ["more.csv"]
+    images = {"extra": ["more.csv"], "repeats": repeats}
     write_csv("more.csv", *draw_letters(72, seed=5))
-    straight, straight_history = trained(epochs=3, extra=extra)
+    straight, straight_history = trained(epochs=3, **images)
     monkeypatch.setattr(step_3, "train", interrupt_after(2))
     with pytest.raises(KeyboardInterrupt):
-        trained(epochs=3, extra=extra, unfinished="unfinished.pth")
+        trained(epochs=3, unfinished="unfinished.pth", **images)
     monkeypatch.setattr(step_3, "train", train)
     torch.manual_seed(99)  # whatever happened in between
     net = Net()
-    loader, _ = get_train_test_loaders(48, extra=extra)
-    history = fit(net, loader, 3, 0.05, 1, "unfinished.pth", resume=True)
+    history = fit(net, load(**images), 3, 0.05, 1, "unfinished.pth", resume=True)
     assert states_equal(net.state_dict(), straight)
     assert [tuple(pair) for pair in history] == straight_history
 
 
 def test_resume_refuses_another_run(data):
     trained(epochs=1, unfinished="unfinished.pth")
-    for change, name in (({"epochs": 2}, "epochs 1, not 2"), ({"seed": 2}, "seed 1, not 2")):
+    changes = {"epochs 1, not 2": {"epochs": 2}, "seed 1, not 2": {"seed": 2}}
+    changes |= {"repeats 0, not 2": {"repeats": 2}}
+    for name, change in changes.items():
         with pytest.raises(Problem, match=name):
             trained(**{"epochs": 1} | change, unfinished="unfinished.pth", resume=True)
 
