@@ -40,7 +40,7 @@ LEARNING_RATE = 0.1  # the peak of the one-cycle schedule
 MOMENTUM = 0.9
 WEIGHT_DECAY = 5e-4
 LABEL_SMOOTHING = 0.1
-REPEATS = 4  # of an image and its Teachers' answer: half the time, at no loss that shows
+REPEATS = 4  # of an image and its Teachers' answer: saves time, at no loss that shows
 PRINT_EVERY = 100  # batches
 
 
@@ -250,7 +250,8 @@ class Answered:
     They say how alike letters look, and mend wrong labels: distillation (Hinton et al., 2015).
 
     In an epoch all images come `repeats` times, shuffled anew, but are answered once, as several
-    Teachers take longer to answer than Net to learn. Until then they are kept, 3 kB each.
+    Teachers take longer to answer than Net to learn. Until then they are kept, 3 kB each, and
+    twice that for a moment.
     """
 
     def __init__(self, loader, teacher, repeats, device):
