@@ -20,6 +20,7 @@ import zlib
 from functools import partial
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
+from threading import Event
 from urllib.parse import urlsplit
 
 from tqdm import tqdm
@@ -115,9 +116,7 @@ def download(url, path, sha256=None, most=MAX_DOWNLOAD, progress=True):
             if sha256 and found != sha256:
                 raise Problem(f"sha256 is {found} instead of {sha256}")
     except (Problem, OSError, HTTPException, ValueError) as error:  # ValueError: a url, a number
-        if isinstance(error, urllib.error.HTTPError):
-            error.close()
-        elif isinstance(error, urllib.error.URLError):
+        if type(error) is urllib.error.URLError:  # which says no more than its reason
             error = error.reason
         raise Problem(in_a_line(error)) from None
 
@@ -126,8 +125,19 @@ def ask(url):
     """A server's answer once its header is there, for which no single timeout holds."""
     opener = urllib.request.build_opener(SafeRedirects)
     request = urllib.request.Request(url, headers={"User-Agent": "sign-language-translator"})
-    answer = partial(opener.open, request, timeout=TIMEOUT)
-    return in_background(answer, lambda: None, MAX_WAIT)
+    given_up = Event()
+
+    def answer():
+        try:
+            response = opener.open(request, timeout=TIMEOUT)
+        except urllib.error.HTTPError as error:
+            error.close()
+            raise
+        if given_up.is_set():  # nobody waits for it any more
+            response.close()
+        return response
+
+    return in_background(answer, given_up.set, MAX_WAIT)
 
 
 class SafeRedirects(urllib.request.HTTPRedirectHandler):

@@ -4,6 +4,7 @@ import hashlib
 import io
 import socket
 import tarfile
+import threading
 import time
 import zipfile
 
@@ -132,6 +133,27 @@ def test_a_server_that_is_not_there_or_silent_is_given_up(workdir, monkeypatch):
     with pytest.raises(Problem, match="refused"):
         download(url, "file")
     assert snapshot(workdir) == {}
+
+
+@pytest.mark.parametrize("status", ["200 OK", "404 Not Found"])
+def test_an_answer_that_comes_after_all_is_hung_up_on(workdir, serve, monkeypatch, status):
+    hung_up = threading.Event()
+
+    def late(file):
+        time.sleep(0.4)
+        file.write(f"HTTP/1.1 {status}\r\n\r\n".encode())
+        with contextlib.suppress(ConnectionError):
+            for _ in range(300):
+                file.write(b"x")
+                time.sleep(0.01)
+            return
+        hung_up.set()
+
+    monkeypatch.setattr(module, "MAX_WAIT", 0.1)
+    with pytest.raises(Problem, match="timed out") as caught:  # what it holds is not collected
+        download(serve({"x": late}) + "x", "file")
+    assert hung_up.wait(10)
+    assert caught.value
 
 
 # ---------------------------------------------------------------- archives
