@@ -48,7 +48,6 @@ MAX_TURN = 12  # degrees
 MAX_ZOOM = 0.2  # the hand is shown at 1 - MAX_ZOOM to 1 + MAX_ZOOM of its size
 MAX_SHIFT = 0.1  # of the image's side
 MAX_SHEAR = 0.1
-MAX_STRETCH = 0.15  # wider and lower, or narrower and higher: as 4:3 pictures that were made square
 MAX_CONTRAST = 0.3  # grey values are spread by 1 - MAX_CONTRAST to 1 + MAX_CONTRAST
 MAX_BRIGHTNESS = 0.2  # of the range from black to white
 
@@ -134,14 +133,11 @@ def random_affine(n):
     scale = 1 / (1 + uniform(n, MAX_ZOOM))
     mirror = torch.randint(0, 2, (n,)) * 2 - 1
     shear = uniform(n, MAX_SHEAR)
-    stretch = 1 + uniform(n, MAX_STRETCH).view(n, 1)
-    theta = torch.zeros(n, 2, 3)
+    theta = torch.empty(n, 2, 3)
     theta[:, 0, 0] = mirror * scale * turn.cos()
     theta[:, 0, 1] = mirror * scale * (shear - turn.sin())
     theta[:, 1, 0] = scale * turn.sin()
     theta[:, 1, 1] = scale * turn.cos()
-    theta[:, 0] /= stretch
-    theta[:, 1] *= stretch
     theta[:, :, 2] = uniform(2 * n, 2 * MAX_SHIFT).view(n, 2)  # coordinates span 2
     return theta
 

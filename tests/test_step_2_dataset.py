@@ -331,9 +331,8 @@ def test_augmented_images_stay_in_range_and_differ():
     assert torch.equal(images, images[:1].repeat(64, 1, 1, 1))  # the argument is left alone
 
 
-def test_augmentation_moves_mirrors_zooms_and_stretches_both_ways(monkeypatch):
-    """A disc right of the middle lands on both sides, and comes out larger and smaller, wide and
-    high."""
+def test_augmentation_moves_mirrors_and_zooms_both_ways(monkeypatch):
+    """A disc right of the middle lands on both sides, and comes out larger and smaller."""
     monkeypatch.setattr(step_2, "MAX_CONTRAST", 0)
     monkeypatch.setattr(step_2, "MAX_BRIGHTNESS", 0)
     torch.manual_seed(0)
@@ -342,12 +341,9 @@ def test_augmentation_moves_mirrors_zooms_and_stretches_both_ways(monkeypatch):
     varied = step_2.augment(disc)
     area = varied.sum(dim=(1, 2, 3)) / disc[0].sum()
     middle = (varied * x).sum(dim=(1, 2, 3)) / varied.sum(dim=(1, 2, 3))
-    width, height = varied.amax(dim=2).sum(dim=(1, 2)), varied.amax(dim=3).sum(dim=(1, 2))
     assert 0.4 < (middle < 13.5).float().mean() < 0.6
     assert area.min() < 0.8
     assert area.max() > 1.2
-    assert (width / height).min() < 0.8  # 0.86 to 1.03 if it is not stretched
-    assert (width / height).max() > 1.15
 
 
 # ---------------------------------------------------------------- getting the data
