@@ -33,6 +33,8 @@ from step_2_dataset import LETTERS, get_train_test_loaders
 
 CHECKPOINT, TEACHER = "checkpoint.pth", "teacher.pth"
 NEAR = 5, 13  # pixels, sides of the squares around a pixel whose contrast is made even
+LOOKS = range(4)  # that `look_again` has, taken in evaluation mode
+CLOSER = 6 / 7  # share of the image's side that a closer look shows
 
 IMAGES = 350_000  # seen in training unless --epochs says otherwise: minutes on two cores
 BATCH_SIZE = 256
@@ -48,13 +50,15 @@ class Net(nn.Module):
     """Three convolutional and three fully connected layers.
 
     Takes float32 (N, 1, 28, 28), normalised images, and gives float32 (N, 24), logits in the
-    order of LETTERS; the logit of "no hand" beside them is always 0. Pooling comes before
-    normalisation and activation, which then have a quarter of the values to work on; its squares
-    overlap (Krizhevsky et al., 2012), so that a small shift of the hand changes less.
+    order of LETTERS; the logit of "no hand" beside them is always 0. In evaluation mode these are
+    the means of four looks at each image, or of those `looks` that are numbered, int64 (L,).
     """
 
     def __init__(self):
         super().__init__()
+        # Pooling comes before normalisation and activation, which then have a quarter of the values
+        # to work on; its squares overlap (Krizhevsky et al., 2012), so that a small shift of the
+        # hand changes less.
         self.conv1 = nn.Conv2d(3, 16, 3, padding=1, bias=False)
         self.norm1 = nn.BatchNorm2d(16)
         self.conv2 = nn.Conv2d(16, 64, 3, padding=1, bias=False)
@@ -68,7 +72,14 @@ class Net(nn.Module):
         self.fc3 = nn.Linear(128, len(LETTERS))
         self.to(memory_format=torch.channels_last)  # convolutions on a CPU take half the time
 
-    def forward(self, x):
+    def forward(self, x, looks=LOOKS):
+        if self.training:  # on images that are moved, enlarged and mirrored anyway
+            return self.look(x)
+        looks = torch.as_tensor(looks, device=x.device)
+        logits = self.look(look_again(x, looks))
+        return logits.unflatten(0, (looks.shape[0], -1)).mean(dim=0)
+
+    def look(self, x):
         with torch.autocast(x.device.type, enabled=False):  # bfloat16 is too coarse for it
             x = normalise_contrast(x)  # (N, 3, 28, 28)
         x = self.norm1(self.pool(self.conv1(x))).relu()  # (N, 16, 14, 14)
@@ -77,6 +88,20 @@ class Net(nn.Module):
         x = self.fc1(x.flatten(1)).relu()
         x = self.fc2(x).relu()
         return self.fc3(x)
+
+
+def look_again(x, looks):
+    """Those of four looks at each image that are numbered, int64 (L,): 0, as it is, 1, the middle
+    enlarged and mirrored, 2, mirrored, 3, the middle enlarged. float32 (L * N, 1, S, S) of
+    (N, 1, S, S). As products of matrices: few operations, as a frame has time for."""
+    side = x.shape[-1]
+    place = torch.arange(side, device=x.device) + 0.5
+    source = (place - side / 2) * CLOSER + side / 2
+    same = torch.eye(side, device=x.device)
+    closer = (1 - (source[:, None] - place).abs()).clamp(min=0)  # linear interpolation
+    rows = torch.stack([same, closer, same, closer])[looks, None, None]
+    columns = torch.stack([same, closer.flip(0), same.flip(0), closer])[looks, None, None]
+    return (rows @ x @ columns.mT).flatten(0, 1)
 
 
 def normalise_contrast(x):

@@ -40,7 +40,7 @@ from step_2_dataset import (
     available_sets,
     find_csv,
 )
-from step_3_train import load_net
+from step_3_train import LOOKS, load_net
 from step_6_camera import classify, list_pictures, load_model, read_picture
 
 MODEL, PICTURE, MISTAKES = "signlanguage.onnx", "confusion.png", "mistakes.png"
@@ -89,21 +89,25 @@ def export(net):
     """`net` as an ONNX model (onnx.ModelProto) for any batch size, checked by onnx.
 
     Its metadata says what a program must know to use it: `alphabet`, `mean`, `std` and `size` of an
-    image, `nothing`, the logit of no hand beside the letters', and whether it reads `both_hands`.
+    image, `nothing`, the logit of no hand beside the letters', and how many `looks` it takes at an
+    image. A program without time for all gives it a second input, `looks`, the numbers of some.
     """
+    looks = torch.tensor(LOOKS)
     program = torch.onnx.export(
         net.eval(),
-        (torch.zeros(2, 1, SIZE, SIZE),),
-        input_names=["input"],
+        (torch.zeros(2, 1, SIZE, SIZE), looks),
+        input_names=["input", "looks"],
         output_names=["logits"],
-        dynamic_shapes=({0: torch.export.Dim("batch")},),
+        dynamic_shapes=({0: torch.export.Dim("batch")}, {0: torch.export.Dim("looks")}),
         verbose=False,
     )
     model = program.model_proto
+    # What an input has an initializer for need not be given.
+    model.graph.initializer.append(onnx.numpy_helper.from_array(looks.numpy(), "looks"))
     for node in model.graph.node:
         node.ClearField("metadata_props")  # traces of its code, with this machine's paths
     metadata = {"alphabet": LETTERS, "mean": MEAN, "std": STD, "size": SIZE, "nothing": 0.0}
-    metadata["both_hands"] = 1  # training mirrors half of the images
+    metadata["looks"] = len(LOOKS)
     onnx.helper.set_model_props(model, {key: str(value) for key, value in metadata.items()})
     onnx.checker.check_model(model, full_check=True)
     return model
@@ -113,10 +117,13 @@ def report(runtime, net, loaders):
     """Print accuracy on the images of `loaders`, DataLoaders by data set and part of it. Returns
     what `predict` does, by data set and part."""
     print("=" * 10, runtime, "=" * 10)
-    results = {key: predict(net, loader) for key, loader in loaders.items()}
-    for (name, part), (outputs, labels) in results.items():
+    results = {}
+    for (name, part), loader in loaders.items():
+        # Training images tell no more than whether they were learned: one look is enough for that.
+        looks, note = (LOOKS[:1], ", one look") if part == "Training" else (LOOKS, "")
+        outputs, labels = results[name, part] = predict(partial(net, looks=looks), loader)
         if (hands := labels != NO_HAND).any():
-            print(f"{part} accuracy: {describe(outputs[hands], labels[hands])}, {name}")
+            print(f"{part} accuracy: {describe(outputs[hands], labels[hands])}, {name}{note}")
     return results
 
 
@@ -198,13 +205,17 @@ def get_loaders():
 
 
 def run_onnx(model):
-    """A function that runs an onnx.ModelProto as a Net: images (N, 1, 28, 28) to logits (N, 24)."""
+    """A function that runs an onnx.ModelProto as a Net: images (N, 1, 28, 28), and the numbers of
+    looks, to logits (N, 24)."""
     options = ort.SessionOptions()
     # Spinning, its threads would keep the processor from PyTorch's, which prepare the images.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3  # errors: it warns of inputs that need not be given
     content = model.SerializeToString()
     session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    return lambda images: session.run(None, {"input": images.numpy()})[0]
+    return lambda images, looks: session.run(
+        None, {"input": images.numpy(), "looks": np.array(looks)}
+    )[0]
 
 
 def check_difference(results, others):

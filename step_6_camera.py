@@ -34,7 +34,6 @@ from data.motions import HANDS, STEP, STEPS, Motion, moved
 
 BOX = 0.7  # guide box, share of the frame's shorter side: a hand at arm's length fills it
 TRIM = 0.02  # share of a crop that may be given up for speed
-CLOSER = 6 / 7  # share of the box that `other_look` enlarges, chosen as data/README.md tells
 HOLD = 0.08  # seconds a letter is held, certain and seen at rest: see tests/measure_spelling.py
 CERTAIN, DOUBT = 0.9, 2.0  # below this probability it takes longer, by this times what it lacks
 SMOOTHING = 0.05  # seconds, time constant of the moving average of probabilities
@@ -43,23 +42,21 @@ GAP = 1.0  # seconds between two frames after which the letter counts as new
 
 
 # ---------------------------------------------------------------- from a frame to probabilities
-def classify(model, frame, box=1.0, other=False):
+def classify(model, frame, box=1.0, turn=None):
     """What the model sees of the centred box of a frame, BGR uint8 (H, W, 3): grey, uint8
-    (size, size); and what `read_letters` gives of that, or of its `other_look`."""
+    (size, size); and what `read_letters` gives of that."""
     image = shrink(frame, box, model.size)
-    return image, read_letters(model, other_look(image) if other else image)
+    return image, read_letters(model, image, turn)
 
 
-def other_look(image):
-    """The middle of a grey image, uint8 (size, size), mirrored and enlarged to its size."""
-    return cv2.resize(center_crop(image, CLOSER), image.shape)[:, ::-1]
-
-
-def read_letters(model, image):
+def read_letters(model, image, turn=None):
     """The probability of each letter, float32 (letters,), in a grey image, uint8 (size, size). What
-    these lack to one is that of no hand. Raises Problem where the model fails."""
+    these lack to one is that of no hand. Raises Problem where the model fails.
+
+    The model looks at a picture several times, mirrored and enlarged. With `turn`, the number of a
+    video's frame, it looks once, each time otherwise: smoothing brings the looks together."""
     pixels = (image / np.float32(255) - np.float32(model.mean)) / np.float32(model.std)
-    return to_probabilities(model.logits(pixels[None, None]), model.nothing)
+    return to_probabilities(model.logits(pixels[None, None], turn), model.nothing)
 
 
 def shrink(frame, box, size):
@@ -164,10 +161,10 @@ class Speller:
 # ---------------------------------------------------------------- from a stream to a text
 def follow(stream, model, view, logs, recorder, window):
     """Read a stream to its end or until a key ends it; log letters and edits as they come."""
-    for now, frame in stream.frames():
+    for turn, (now, frame) in enumerate(stream.frames()):
         view.note = "Camera lost: trying again" if frame is None else ""
         if frame is not None:
-            letter = translate(model, frame, now, view)
+            letter = translate(model, frame, now, view, turn)
             log(logs, now, "BACKSPACE" if view.speller.undone else None)
             log(logs, now, letter)
         pixels = render(view) if recorder or window else None
@@ -179,11 +176,11 @@ def follow(stream, model, view, logs, recorder, window):
         log(logs, now, obey(key, view))
 
 
-def translate(model, frame, now, view):
-    """Read a frame, and let the view show it; return the letter that it adds, or None."""
+def translate(model, frame, now, view, turn=None):
+    """Read a frame, and let the view show it; return the letter that it adds, or None. `turn` is as
+    for `read_letters`."""
     view.latency.start()
-    other = model.both_hands and view.latency.getCounter() % 2  # smoothing weighs both looks
-    view.image, probabilities = classify(model, frame, view.box, other)
+    view.image, probabilities = classify(model, frame, view.box, turn)
     letter = view.speller.update(probabilities, now, view.image)
     view.latency.stop()
     view.frame = frame
@@ -280,14 +277,17 @@ class Model:
     mean: float = 0.485  # of pixels in [0, 1]
     std: float = 0.229
     size: int = 28  # pixels
-    both_hands: int = 0  # 1: reads left and right hands alike, so the mirror image, too
+    looks: int = 0  # at an image, that it can be asked for one by one; 0: it cannot
     nothing: float = -np.inf  # logit of no hand: the tutorial's model knows no such class
     threshold: float = 0.53  # least probability of a letter; ours, the tutorial has none
 
-    def logits(self, inputs, options=None):
-        """Logits float32 (letters,) of one image, float32 (1, 1, size, size); else Problem."""
+    def logits(self, inputs, turn=None, options=None):
+        """Logits float32 (letters,) of one image, float32 (1, 1, size, size), the mean of all looks
+        or those of the look whose turn it is; else Problem."""
         try:
             inputs = {self.session.get_inputs()[0].name: inputs}
+            if self.looks and turn is not None:
+                inputs["looks"] = np.array([turn % self.looks])
             outputs = np.asarray(self.session.run(None, inputs, options)[0])
         except Exception as error:  # ONNX Runtime's errors have no class in common
             raise Problem(f"{self.path} cannot read an image: {error}") from error
@@ -300,7 +300,7 @@ class Model:
 
 METADATA = {"alphabet": str, "mean": number(float, 0, 1), "std": number(float, 0.001, 1000)}
 METADATA |= {"size": number(int, 1, 1024), "nothing": number(float, -1000, 1000)}
-METADATA |= {"threshold": number(float, 0, 1), "both_hands": number(int, 0, 1)}
+METADATA |= {"threshold": number(float, 0, 1), "looks": number(int, 0, 1000)}
 
 
 def load_model(path=None):
@@ -321,7 +321,7 @@ def load_model(path=None):
     grey = np.zeros((1, 1, model.size, model.size), np.float32)
     try:  # does it run at all, or for ever?
         stop = partial(setattr, options, "terminate", True)
-        in_background(partial(model.logits, grey, options), stop, SLOWEST)
+        in_background(partial(model.logits, grey, 0, options), stop, SLOWEST)
     except TimeoutError as error:
         raise Problem(f"{path} takes more than {SLOWEST:g} seconds for an image") from error
     return model

@@ -74,8 +74,8 @@ def changed(film, rng):
 def windows_of(model, images, times):
     """Yield each time at which a sign may end, with the window (STEPS, ...) that Motion sees."""
     motion = Motion(model.alphabet)
-    for image, now in zip(images, times, strict=True):
-        if motion.observe(image, read_letters(model, image), now):
+    for turn, (image, now) in enumerate(zip(images, times, strict=True)):
+        if motion.observe(image, read_letters(model, image, turn), now):
             yield now, motion.window()
 
 

@@ -154,11 +154,11 @@ def compare_frames():
     moving, moments = [frame, np.roll(frame, 8, axis=1)], itertools.count()
 
     def read():
-        step_6_camera.classify(model, frame, step_6_camera.BOX)
+        step_6_camera.classify(model, frame, step_6_camera.BOX, next(moments))
 
     def spell():
         now = next(moments)
-        step_6_camera.translate(model, moving[now % 2], now / 30, view)
+        step_6_camera.translate(model, moving[now % 2], now / 30, view, now)
 
     ours, spelled, tutorials = per_frame(
         (1, read),  # as the script's main does

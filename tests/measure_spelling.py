@@ -27,7 +27,7 @@ from data.plumbing import number, run
 from data.render_films import draw_film
 from data.render_hands import read_poses, start_workers
 from step_2_dataset import LETTERS
-from step_6_camera import HOLD, Speller, find_model, load_model, other_look, read_letters
+from step_6_camera import HOLD, Speller, find_model, load_model, read_letters
 
 WORDS = (
     *("ADAM", "ALEX", "AMY", "ANNA", "BELLA", "BOB", "CARLA", "CARLOS", "DAVID", "DORIS", "ELLIE"),
@@ -53,10 +53,7 @@ def spelled(model, film, hold):
     """The letters added, as (time, letter) in order, with J and Z in place of what began them; the
     probabilities of each image (n, letters); processor seconds that an image took."""
     speller, added, spent = Speller(model.alphabet, model.threshold, hold), [], 0.0
-    turned = film.images.copy()
-    if model.both_hands:  # as the camera script shows them to it
-        turned[1::2] = [other_look(image) for image in turned[1::2]]
-    read = [read_letters(model, image) for image in turned]
+    read = [read_letters(model, image, turn) for turn, image in enumerate(film.images)]
     for image, now, probabilities in zip(film.images, film.times, read, strict=True):
         start = time.process_time()
         letter = speller.update(probabilities, now, image)

@@ -32,8 +32,8 @@ def jazz(model):
 def spell(model, images, times):
     """The (time, letter) added, and the speller after the last image."""
     speller, added = camera.Speller(model.alphabet, model.threshold), []
-    for image, now in zip(images, times, strict=True):
-        letter = speller.update(camera.read_letters(model, image), now, image)
+    for turn, (image, now) in enumerate(zip(images, times, strict=True)):
+        letter = speller.update(camera.read_letters(model, image, turn), now, image)
         added += [(now, letter)] if letter else []
     return added, speller
 
@@ -102,8 +102,8 @@ def test_what_began_a_sign_is_taken_back_and_what_was_there_before_is_not(model,
     ends = next(k for k, now in enumerate(times) if now == spelled[0][-1][0])
     _, speller = spell(model, images[:1], times[:1])
     speller.text, speller.added_seen = "D", times[ends] - 5.0
-    for image, now in zip(images[1:], times[1:], strict=True):
-        speller.update(camera.read_letters(model, image), now, image)
+    for turn, (image, now) in enumerate(zip(images[1:], times[1:], strict=True), 1):
+        speller.update(camera.read_letters(model, image, turn), now, image)
     assert speller.text == "DJAZZ"
 
 

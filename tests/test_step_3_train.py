@@ -97,6 +97,29 @@ def test_net_reads_an_image_alone_as_in_a_batch():
     torch.testing.assert_close(net(images)[3:4], net(images[3:4]), atol=1e-5, rtol=1e-5)
 
 
+def test_the_looks_are_as_it_is_closer_and_mirrored():
+    """Of a slope of 9 grey levels a pixel, closer is one of 9 * 6 / 7 with the same middle."""
+    slope = 9 * (torch.arange(28.0) - 13.5)
+    images = torch.stack([slope.expand(28, 28), slope[:, None].expand(28, 28)])[:, None]
+    looks = step_3.look_again(images, torch.tensor([0, 1, 2, 3])).view(4, 2, 1, 28, 28)
+    assert torch.equal(looks[0], images)
+    torch.testing.assert_close(looks[2], images.flip(-1))
+    torch.testing.assert_close(looks[3], images * 6 / 7, atol=1e-3, rtol=0)
+    torch.testing.assert_close(looks[1], looks[3].flip(-1))
+    some = step_3.look_again(images, torch.tensor([3, 0])).view(2, 2, 1, 28, 28)
+    assert torch.equal(some, looks[[3, 0]])
+
+
+def test_net_looks_four_times_but_while_training():
+    net, images = Net().eval(), torch.randn(3, 1, 28, 28)
+    logits = net(images)
+    one_by_one = torch.stack([net(images, [look]) for look in step_3.LOOKS])
+    torch.testing.assert_close(logits, one_by_one.mean(dim=0))
+    torch.testing.assert_close(one_by_one[0], net.look(images))
+    torch.testing.assert_close(net(images.flip(-1)), logits)  # a left hand reads as a right one
+    assert torch.equal(net.train()(images), net.look(images))
+
+
 def test_a_teacher_takes_and_gives_what_net_does():
     teacher, images = step_3.Teacher().eval(), torch.randn(3, 1, 28, 28)
     assert teacher(images).shape == (3, len(LETTERS))
@@ -117,7 +140,7 @@ def test_net_learns_what_its_teacher_says_whatever_the_labels(data):
     net = Net()
     fit(net, step_3.Answered(trainloader, teacher, 2, torch.device("cpu")), 2, 0.1)
     with torch.no_grad():
-        logits = F.pad(net.eval()(torch.stack(images)), (0, 1))
+        logits = F.pad(net.eval()(torch.stack(images), looks=[0]), (0, 1))  # as they were shown
     assert logits.argmax(1).tolist() == [1, len(LETTERS)]
 
 

@@ -26,7 +26,7 @@ SEEN = 0.4  # of the oracle's threshold: a spot of 255 is surer, noise is not
 class Oracle(nn.Module):
     """Reads the small images of conftest: logits are the brightness of each letter's spot."""
 
-    def forward(self, images):
+    def forward(self, images, looks=None):
         return nn.functional.avg_pool2d(images[:, :, 3:, 3:], 3, 5).flatten(1)[:, : len(LETTERS)]
 
 
@@ -44,7 +44,7 @@ def put(path, image):
 def onnx_oracle():
     """The Oracle as an ONNX model; exporting it would take seconds."""
     node, ends = onnx.helper.make_node, {"first": [3, 3], "last": [28, 28], "axes": [2, 3]}
-    ends |= {"none": [0], "letters": [len(LETTERS)], "columns": [1]}
+    ends |= {"none": [0], "letters": [len(LETTERS)], "columns": [1], "looks": [0]}
     graph = onnx.helper.make_graph(
         [
             node("Slice", ["input", "first", "last", "axes"], ["inner"]),
@@ -53,7 +53,10 @@ def onnx_oracle():
             node("Slice", ["flat", "none", "letters", "columns"], ["logits"]),
         ],
         "oracle",
-        [onnx.helper.make_tensor_value_info("input", onnx.TensorProto.FLOAT, ["n", 1, 28, 28])],
+        [
+            onnx.helper.make_tensor_value_info("input", onnx.TensorProto.FLOAT, ["n", 1, 28, 28]),
+            onnx.helper.make_tensor_value_info("looks", onnx.TensorProto.INT64, ["looks"]),
+        ],
         [onnx.helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ["n", len(LETTERS)])],
         [onnx.numpy_helper.from_array(np.array(ends[name]), name) for name in ends],
     )
@@ -142,11 +145,11 @@ def test_report_names_part_and_data_set_and_does_not_augment(data, capsys):
     results = step_4.report("Oracle", Oracle(), step_4.get_loaders())
     assert capsys.readouterr().out.splitlines() == [
         "========== Oracle ==========",
-        "Training accuracy: 100.00 (480/480 right, 0 mistakes), Sign Language MNIST",
+        "Training accuracy: 100.00 (480/480 right, 0 mistakes), Sign Language MNIST, one look",
         "Validation accuracy: 100.00 (96/96 right, 0 mistakes), Sign Language MNIST",
-        "Training accuracy: 100.00 (20/20 right, 0 mistakes), rendered hands",
+        "Training accuracy: 100.00 (20/20 right, 0 mistakes), rendered hands, one look",
         "Validation accuracy: 100.00 (20/20 right, 0 mistakes), rendered hands",
-        "Training accuracy: 100.00 (48/48 right, 0 mistakes), photographs",
+        "Training accuracy: 100.00 (48/48 right, 0 mistakes), photographs, one look",
     ]
     assert step_4.confusion_matrix(*results["rendered hands", "Validation"]).sum() == 20
     assert results["no hand", "Validation"][1].tolist() == [NO_HAND] * 5
@@ -219,7 +222,7 @@ def test_validate_prints_what_the_tutorial_does_for_every_data_set(validated):
     ):
         assert line.startswith(f"{part} accuracy: ")
         assert f"/{count} right, " in line
-        assert line.endswith(f" mistakes), {name}")
+        assert line.endswith(f" mistakes), {name}" + ", one look" * (part == "Training"))
     assert lines[10].startswith("Largest difference between the logits: ")
     assert sum(line.startswith("Letter") for line in lines) == 2
     assert (folder / "confusion.png").read_bytes().startswith(b"\x89PNG")
@@ -244,12 +247,15 @@ def test_export_keeps_the_contract(validated):
     metadata = session.get_modelmeta().custom_metadata_map
     assert 0 < float(metadata.pop("threshold")) < 1
     told = {"alphabet": LETTERS, "mean": "0.485", "std": "0.229", "size": "28", "nothing": "0.0"}
-    told["both_hands"] = "1"
+    told["looks"] = "4"
     assert metadata == told
     for count in (1, 2, 70):
         images = torch.randn(count, 1, 28, 28)
         (logits,) = session.run(None, {"input": images.numpy()})
         np.testing.assert_allclose(logits, net(images).detach(), atol=1e-5)
+        for looks in ([0], [3, 1], [0, 1, 2, 3]):
+            (logits,) = session.run(None, {"input": images.numpy(), "looks": np.array(looks)})
+            np.testing.assert_allclose(logits, net(images, looks).detach(), atol=1e-5)
     onnx.checker.check_model(folder / "signlanguage.onnx")
     assert not list(folder.glob("*.data"))
 

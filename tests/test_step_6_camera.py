@@ -286,30 +286,27 @@ def test_every_letter_is_read(model):
         assert image[cell(letter)].mean() > 200
 
 
-def test_the_other_look_is_the_middle_enlarged_and_mirrored():
-    """Of a slope of 9 grey levels a pixel, one of 9 * 6 / 7 the other way; its middle stays."""
-    image = np.tile(np.arange(28, dtype=np.uint8) * 9, (28, 1))
-    expected = 9 * (13.5 - (np.arange(28) - 13.5) * 6 / 7)
-    inner = slice(1, -1)  # beyond the outermost pixels there are no others to interpolate with
-    for look in (camera.other_look(image), camera.other_look(image.T).T[:, ::-1]):
-        assert (look.shape, look.dtype) == ((28, 28), np.uint8)
-        np.testing.assert_allclose(look[:, inner], np.tile(expected, (28, 1))[:, inner], atol=1)
-
-
-@pytest.mark.parametrize("both_hands", [0, 1])
-def test_every_second_frame_is_shown_mirrored_to_a_model_of_both_hands(both_hands, tmp_path):
-    weights = np.tile(np.repeat([0.2, -0.2], 14), 28)  # which half of the image is brighter
-    weights = np.stack([weights, -weights], 1).astype(np.float32)
-    metadata = {"alphabet": "LR", "both_hands": str(both_hands)}
-    path = save_model(tmp_path / "m.onnx", metadata, weights=weights)
-    frame = np.repeat(np.uint8([200, 50]), 50)[None, :, None].repeat(100, 0).repeat(3, 2)
-    model, view = camera.load_model(path), camera.View(camera.Speller("LR", 0.5), 1.0, False, "")
-    read = []
-    for now in range(0, 20, 5):  # after a gap nothing is smoothed
-        camera.translate(model, frame, now, view)
-        assert view.image[0, 0] == 200
-        read.append("LR"[view.speller.probabilities.argmax()])
-    assert "".join(read) == ("LRLR" if both_hands else "LLLL")
+@pytest.mark.parametrize(("looks", "read"), [("2", "LRLR"), ("0", "BBBB")])
+def test_a_film_s_frames_are_looked_at_once_each_time_otherwise(looks, read, tmp_path):
+    """By a model that can be asked to; a picture always in all ways."""
+    model = parse(
+        """turns (float[n, 1, 28, 28] input, int64[looks] looks) => (float[1, 3] logits)
+        { views = Gather <axis=0> (table, looks) logits = ReduceSum <keepdims=1> (views, axis) }"""
+    )
+    table = np.float32([[3, 0, 2], [0, 3, 2]])  # L, R; both together are B
+    for name, value in (("table", table), ("looks", np.arange(2)), ("axis", np.array([0]))):
+        model.graph.initializer.append(numpy_helper.from_array(value, name))
+    helper.set_model_props(model, {"alphabet": "LRB", "looks": looks})
+    onnx.save(model, tmp_path / "m.onnx")
+    model = camera.load_model(tmp_path / "m.onnx")
+    view = camera.View(camera.Speller("LRB", 0.4), 1.0, False, "")
+    letters = []
+    for turn in range(4):  # after a gap nothing is smoothed
+        camera.translate(model, sign("A"), 5 * turn, view, turn)
+        letters.append(view.speller.letter)
+    assert "".join(letters) == read
+    camera.translate(model, sign("A"), 20, view)
+    assert view.speller.letter == "B"
 
 
 def test_a_model_without_metadata_is_the_tutorials(model, tmp_path):
