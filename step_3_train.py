@@ -99,9 +99,9 @@ def look_again(x, looks):
     source = (place - side / 2) * CLOSER + side / 2
     same = torch.eye(side, device=x.device)
     closer = (1 - (source[:, None] - place).abs()).clamp(min=0)  # linear interpolation
-    rows = torch.stack([same, closer, same, closer])[looks, None, None]
-    columns = torch.stack([same, closer.flip(0), same.flip(0), closer])[looks, None, None]
-    return (rows @ x @ columns.mT).flatten(0, 1)
+    rows = torch.stack([same, closer, same, closer])[:, None, None]
+    columns = torch.stack([same, closer.flip(0), same.flip(0), closer]).mT[:, None, None]
+    return (rows.index_select(0, looks) @ x @ columns.index_select(0, looks)).flatten(0, 1)
 
 
 def normalise_contrast(x):

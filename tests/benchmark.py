@@ -119,7 +119,7 @@ def compare_evaluation(loader, images):
     """`loader` is the tutorial's, of the training images; `images` counts the test images too."""
     ours = seconds(run_script, "step_4_evaluate.py")
     net = tutorial.Net().eval()
-    session = ort.InferenceSession(step_4_evaluate.export(net).SerializeToString())
+    session = ort.InferenceSession(tutorial.export(net))
     singles = DataLoader(loader.dataset, 1)  # its exported model takes no more
     one_by_one = lambda image: session.run(None, {"input": image.numpy()})[0]  # noqa: E731
     part = min(PART, len(loader))
@@ -147,9 +147,9 @@ def per_frame(*ways):
 
 def compare_frames():
     frame = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
-    for name, net in (("ours", step_3_train.Net()), ("tutorials", tutorial.Net())):
-        Path(name).write_bytes(step_4_evaluate.export(net).SerializeToString())
-    model, session = step_6_camera.load_model("ours"), ort.InferenceSession("tutorials")
+    Path("ours").write_bytes(step_4_evaluate.export(step_3_train.Net()).SerializeToString())
+    model = step_6_camera.load_model("ours")
+    session = ort.InferenceSession(tutorial.export(tutorial.Net()))
     view = step_6_camera.View(step_6_camera.Speller(model.alphabet, 0.5), step_6_camera.BOX, 0, "")
     moving, moments = [frame, np.roll(frame, 8, axis=1)], itertools.count()
 

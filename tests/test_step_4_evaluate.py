@@ -145,11 +145,11 @@ def test_report_names_part_and_data_set_and_does_not_augment(data, capsys):
     results = step_4.report("Oracle", Oracle(), step_4.get_loaders())
     assert capsys.readouterr().out.splitlines() == [
         "========== Oracle ==========",
-        "Training accuracy: 100.00 (480/480 right, 0 mistakes), Sign Language MNIST, one look",
+        "Training accuracy: 100.00 (480/480 right, 0 mistakes), Sign Language MNIST",
         "Validation accuracy: 100.00 (96/96 right, 0 mistakes), Sign Language MNIST",
-        "Training accuracy: 100.00 (20/20 right, 0 mistakes), rendered hands, one look",
+        "Training accuracy: 100.00 (20/20 right, 0 mistakes), rendered hands",
         "Validation accuracy: 100.00 (20/20 right, 0 mistakes), rendered hands",
-        "Training accuracy: 100.00 (48/48 right, 0 mistakes), photographs, one look",
+        "Training accuracy: 100.00 (48/48 right, 0 mistakes), photographs",
     ]
     assert step_4.confusion_matrix(*results["rendered hands", "Validation"]).sum() == 20
     assert results["no hand", "Validation"][1].tolist() == [NO_HAND] * 5
@@ -222,8 +222,10 @@ def test_validate_prints_what_the_tutorial_does_for_every_data_set(validated):
     ):
         assert line.startswith(f"{part} accuracy: ")
         assert f"/{count} right, " in line
-        assert line.endswith(f" mistakes), {name}" + ", one look" * (part == "Training"))
+        assert line.endswith(f" mistakes), {name}")
     assert lines[10].startswith("Largest difference between the logits: ")
+    assert lines[11] == "========== ONNX, 4 looks =========="
+    assert [line.split(" accuracy")[0] for line in lines[12:14]] == ["Validation"] * 2
     assert sum(line.startswith("Letter") for line in lines) == 2
     assert (folder / "confusion.png").read_bytes().startswith(b"\x89PNG")
 
@@ -231,8 +233,8 @@ def test_validate_prints_what_the_tutorial_does_for_every_data_set(validated):
 def test_validate_says_what_passes_at_the_threshold_in_the_model(validated):
     folder, _, lines = validated
     metadata = {p.key: p.value for p in onnx.load(folder / "signlanguage.onnx").metadata_props}
-    assert f"At the threshold, {float(metadata['threshold']):.3f}, from which" in lines[11]
-    right, wrong, without = (int(line.split("/")[1].split()[0]) for line in lines[12:15])
+    assert f"At the threshold, {float(metadata['threshold']):.3f}, from which" in lines[14]
+    right, wrong, without = (int(line.split("/")[1].split()[0]) for line in lines[15:18])
     assert right + wrong == 48
     assert without == 7
 
