@@ -147,7 +147,7 @@ def validate():
     with one look at each image, which tells as much in a quarter of the time. Then measure the
     export on the test images as it is used."""
     net, loaders = load_net(), get_loaders()
-    results = report("PyTorch", partial(net, looks=LOOKS[:1]), loaders)
+    results = report("PyTorch", net.look, loaders)
     model = export(net)
     exported = run_onnx(model)
     check_difference(results, report("ONNX", partial(exported, looks=LOOKS[:1]), loaders))
