@@ -75,7 +75,7 @@ def end_later(dropped):
 
 def leave():
     """End this process, at the end of a script that did what it should, without taking its objects
-    apart: torch's exporter leaves half a million, which cost more than a second (mypy does so)."""
+    apart, as mypy does: torch's exporter leaves half a million, which would take over a second."""
     for stream in filter(None, (sys.stdout, sys.stderr)):
         stream.flush()
     os._exit(0)
