@@ -37,7 +37,7 @@ LOOKS = range(4)  # that `look_again` has, taken in evaluation mode
 CLOSER = 6 / 7  # share of the image's side that a closer look shows
 
 IMAGES = 350_000  # seen in training unless --epochs says otherwise: minutes on two cores
-BATCH_SIZE = 128  # 256 read strangers worse, in no less time (data/README.md)
+BATCH_SIZE = 128  # 256 read strangers worse, in no less time (docs/experiments.md)
 LEARNING_RATE = 0.1  # the peak of the one-cycle schedule
 MOMENTUM = 0.9
 WEIGHT_DECAY = 5e-4

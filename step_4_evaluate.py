@@ -47,7 +47,7 @@ MODEL, PICTURE, MISTAKES = "signlanguage.onnx", "confusion.png", "mistakes.png"
 BATCH_SIZE = 256  # 32 take PyTorch a fifth longer an image
 MAX_DIFFERENCE = 1e-4  # between the logits of both runtimes
 # Share of the rendered test images read rightly that the threshold lets pass: the least at which
-# 95 % of the rightly read hands of people left out of training pass, too (data/README.md).
+# 95 % of the rightly read hands of people left out of training pass, too (docs/experiments.md).
 KEPT = 0.97
 
 
