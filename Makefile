@@ -22,10 +22,10 @@ lint: .venv/ready-to-test
 	$(BIN)/ruff check .
 
 benchmark: .venv/ready
-	$(BIN)/python tests/benchmark.py
+	$(BIN)/python -m tools.benchmark.benchmark
 
 fuzz: .venv/ready-to-test
-	$(BIN)/python tests/fuzz.py
+	$(BIN)/python -m tools.fuzz.fuzz
 
 .venv/ready: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; make PYTHON=... names it" if sys.version_info < (3, 11) else 0)'

@@ -10,7 +10,7 @@ Sign Language MNIST comes from data/, if it is there, else from DIR or the folde
 environment variable SIGN_MNIST_DIR names, else from the internet.
 """
 
-from data.plumbing import Problem, clear_drafts, draft_name, in_a_line, nonempty, run
+import plumbing.startup  # noqa: F401  # sets the environment before any library loads
 
 # isort: split
 import argparse
@@ -27,9 +27,12 @@ import torch
 import torch.nn.functional as F
 from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler
 
-from data.download import download, extract
-from data.figures import save_samples
-from data.read_csv import read_csv
+from plumbing.download import download, extract
+from plumbing.faults import UserError, in_a_line, run
+from plumbing.figures import save_samples
+from plumbing.files import clear_drafts, draft_name
+from plumbing.flags import nonempty
+from plumbing.read_csv import read_csv
 
 LETTERS = "ABCDEFGHIKLMNOPQRSTUVWXY"  # classes 0..23; J and Z are signed with a motion
 NO_HAND = len(LETTERS)  # the class after theirs: an image without a hand
@@ -72,7 +75,7 @@ class SignLanguageMNIST(Dataset):
         """Read a csv file (.gz or plain; LF or CRLF) of `label,pixel1,...,pixel784`.
 
         Returns the classes 0..24 as uint8 (N,) and the samples 0..255 as uint8 (N, 784).
-        Raises Problem naming file, line and reason, OSError if the file cannot be read.
+        Raises UserError naming file, line and reason, OSError if the file cannot be read.
         """
         rows = read_csv(path, HEADER, FILE_LABELS, "python step_2_dataset.py gets the data")
         to_class = np.zeros(256, np.uint8)
@@ -152,7 +155,7 @@ def get_train_test_loaders(batch_size=32, augment=True, sets=None, extra=()):
     those without a hand are tested on only where `sets` names them. `extra` are paths of further
     csv files to train on, as rendered hands.
 
-    Raises FileNotFoundError if there are none, Problem if a file is not as it must be.
+    Raises FileNotFoundError if there are none, UserError if a file is not as it must be.
     """
     names = sets or available_sets()
     tests = [SETS[name][1] for name in names if name != ROOMS or sets]
@@ -203,7 +206,7 @@ KAGGLE_SHA256 = "fa1b513570d4348c6d6860e04e5854c59ef8eadb8c42a45d36bd1286ce3d489
 ARCHIVES = ((f"{KAGGLE}?datasetVersionNumber=1", KAGGLE_SHA256), (TUTORIAL, None))
 
 
-class DownloadError(Problem):
+class DownloadError(UserError):
     """The data set could not be downloaded."""
 
 
@@ -225,7 +228,7 @@ def get_data(source=None):
     """Make Sign Language MNIST ready in data/: copied from the folder `source` if given, else the
     files that are there, else copied from the folder in SIGN_MNIST_DIR, else downloaded.
 
-    Raises Problem or OSError if that fails, and leaves data/ as it was.
+    Raises UserError or OSError if that fails, and leaves data/ as it was.
     """
     if source is None:
         if all(find_csv(name).exists() for name in PUBLISHED):
@@ -262,9 +265,9 @@ def download_to(folder):
             for path in [folder / name for name in PUBLISHED]:
                 dataset = SignLanguageMNIST(path)
                 if not is_published(path, dataset._labels, dataset._samples):
-                    raise Problem(f"{path.name} in the archive is not the published one")
+                    raise UserError(f"{path.name} in the archive is not the published one")
             return
-        except (Problem, OSError) as error:
+        except (UserError, OSError) as error:
             failures.append(f"{url}: {in_a_line(error)}")
     raise DownloadError(
         f"no download: {'; '.join(failures)}. Get {' and '.join(PUBLISHED)} in another way, then "

@@ -10,7 +10,7 @@ What --resume needs after an interruption is in training.pth until the training 
 at the weights of an uninterrupted one.
 """
 
-from data.plumbing import Problem, nonempty, number, run, write_file
+import plumbing.startup  # noqa: F401  # sets the environment before any library loads
 
 # isort: split
 import argparse
@@ -27,8 +27,11 @@ import torch.optim as optim
 from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
-from data.figures import save_curves
-from data.states import are_alike, load_state, to_bytes
+from plumbing.checkpoints import are_alike, load_state, to_bytes
+from plumbing.faults import UserError, run
+from plumbing.figures import save_curves
+from plumbing.files import write_file
+from plumbing.flags import nonempty, number
 from step_2_dataset import LETTERS, get_train_test_loaders
 
 CHECKPOINT, TEACHER = "checkpoint.pth", "teacher.pth"
@@ -130,7 +133,7 @@ def train(net, criterion, optimizer, trainloader, epoch, scheduler=None):
     `criterion` gives a loss of logits (N, 25) and classes (N,) or, where the batches have
     "answers", these probabilities (N, 25). `scheduler`, if any, is stepped after each batch.
     Returns the epoch's mean loss and the share of its images read rightly while training. Raises
-    Problem if the loss is no longer a number.
+    UserError if the loss is no longer a number.
     """
     net.train()
     device = next(net.parameters()).device
@@ -153,7 +156,7 @@ def train(net, criterion, optimizer, trainloader, epoch, scheduler=None):
         right += (outputs.argmax(1) == classes).sum().item()
         seen += len(classes)
         if not math.isfinite(loss_sum):
-            raise Problem(f"the loss is {loss.item()} in epoch {epoch + 1}; try a lower --lr")
+            raise UserError(f"the loss is {loss.item()} in epoch {epoch + 1}; try a lower --lr")
         if i % PRINT_EVERY == 0:
             tqdm.write(f"[{epoch}, {i:5d}] loss: {loss_sum / seen:.6f}")
     return loss_sum / seen, right / seen
@@ -255,12 +258,12 @@ def pick_device(accel=True):
 
 def load_net(path=CHECKPOINT, net=None):
     """`net`, by default a Net, with the state_dict in the file `path`, in evaluation mode. Raises
-    FileNotFoundError or Problem."""
+    FileNotFoundError or UserError."""
     net, state = net or Net(), load_state(path)
     try:
         net.load_state_dict(state)
     except (RuntimeError, TypeError, AttributeError):  # other names or shapes, or no state_dict
-        raise Problem(f"{path}: weights of another network; train anew, with step 3") from None
+        raise UserError(f"{path}: weights of another network; train anew, with step 3") from None
     return net.eval()
 
 
@@ -335,7 +338,7 @@ def load_progress(path, net, optimizer, scheduler, settings):
     """Bring `net`, `optimizer` and `scheduler`, new ones, to where the run that wrote `path` was,
     and return its history.
 
-    Raises FileNotFoundError if there is nothing to resume, Problem if that run had other
+    Raises FileNotFoundError if there is nothing to resume, UserError if that run had other
     `settings` or another network.
     """
     state = load_state(path, "there is no unfinished run to resume; train without --resume")
@@ -345,12 +348,12 @@ def load_progress(path, net, optimizer, scheduler, settings):
     history = state.get("history") if isinstance(state, dict) else None
     if isinstance(history, list):
         expected["history"] *= len(history)
-    foreign = Problem(f"{path}: not of a training of this network; train without --resume")
+    foreign = UserError(f"{path}: not of a training of this network; train without --resume")
     if not are_alike(state, expected):
         raise foreign
     for name, value in settings.items():
         if (then := state["settings"][name]) != value:
-            raise Problem(
+            raise UserError(
                 f"{path}: the unfinished run had {name} {then}, not {value}; give the same flags "
                 "and data, or train without --resume"
             )

@@ -11,7 +11,7 @@ With --photos it reads the pictures in DIR/LETTER/ or DIR/SOURCE/LETTER/, and th
 which should be refused, as the camera script would. mistakes.png shows what it was wrong about.
 """
 
-from data.plumbing import Problem, leave, nonempty, printable, run, write_file
+import plumbing.startup  # noqa: F401  # sets the environment before any library loads
 
 # isort: split
 import argparse
@@ -26,7 +26,10 @@ import torch
 import torch.nn.functional as F
 from torch.utils.data import DataLoader
 
-from data.figures import save_confusion, save_grid
+from plumbing.faults import UserError, exit_now, printable, run
+from plumbing.figures import save_confusion, save_grid
+from plumbing.files import write_file
+from plumbing.flags import nonempty
 from step_2_dataset import (
     LETTERS,
     MEAN,
@@ -69,7 +72,7 @@ def predict(net, dataloader):
     """Logits float32 (N, 24) and labels int64 (N,) of all images of `dataloader`, as arrays.
 
     `net` is a Net, which is put into evaluation mode, or a function that takes and gives what Net
-    does, or gives arrays. Raises Problem if there are no images, or if a logit is not finite.
+    does, or gives arrays. Raises UserError if there are no images, or if a logit is not finite.
     """
     if isinstance(net, torch.nn.Module):
         net.eval()
@@ -79,9 +82,9 @@ def predict(net, dataloader):
             outputs.append(torch.as_tensor(net(batch["image"])))
             labels.append(batch["label"][:, 0].long())
             if not outputs[-1].isfinite().all():
-                raise Problem("the weights are NaN or far too large; train anew, at a lower --lr")
+                raise UserError("the weights are NaN or far too large; train anew, at a lower --lr")
     if not labels:
-        raise Problem("no images to evaluate")
+        raise UserError("no images to evaluate")
     return torch.cat(outputs).numpy(), torch.cat(labels).numpy()
 
 
@@ -171,10 +174,10 @@ def validate():
 
 def judge_photos(folder, path=None):
     """Print how well the model at `path`, by default the camera script's, reads the pictures of
-    `folder`. Raises Problem if there are none, or no such model."""
+    `folder`. Raises UserError if there are none, or no such model."""
     model = load_model(path)
     if model.alphabet != LETTERS:
-        raise Problem(f"{model.path}: a model of other letters than {LETTERS}")
+        raise UserError(f"{model.path}: a model of other letters than {LETTERS}")
     paths, labels, seen, probabilities = read_photos(model, folder)
     hands = labels != NO_HAND
     print(f"{printable(model.path)}: {hands.sum():,} hands, {(~hands).sum():,} without")
@@ -200,7 +203,7 @@ def get_loaders():
         if file and (name, part) != (ROOMS, "Training")
     }
     if not any(part == "Validation" and name != ROOMS for name, part in loaders):
-        raise Problem("data/: no letters to validate on; python step_2_dataset.py gets some")
+        raise UserError("data/: no letters to validate on; python step_2_dataset.py gets some")
     return loaders
 
 
@@ -220,11 +223,11 @@ def run_onnx(model):
 
 
 def check_difference(results, others):
-    """Print how far the logits of two reports differ; raise Problem if above MAX_DIFFERENCE."""
+    """Print how far the logits of two reports differ; raise UserError if above MAX_DIFFERENCE."""
     difference = max(np.abs(results[key][0] - others[key][0]).max() for key in results)
     print(f"Largest difference between the logits: {difference:.1e} (allowed: {MAX_DIFFERENCE})")
     if difference > MAX_DIFFERENCE:
-        raise Problem(f"the exported model differs from the network; {MODEL} is left as it was")
+        raise UserError(f"the exported model differs from the network; {MODEL} is left as it was")
 
 
 def describe(outputs, labels):
@@ -275,7 +278,7 @@ def print_sources(paths, probabilities, labels):
 def read_photos(model, folder):
     """What `model` makes of the pictures in `folder`, as arrays: paths (N,), labels (N,), what the
     model sees, uint8 (N, size, size), and probabilities float32 (N, 24). Names those that cannot be
-    read. Raises Problem if no picture shows a letter."""
+    read. Raises UserError if no picture shows a letter."""
     labels = {letter: number for number, letter in enumerate(LETTERS)} | {"NO_HAND": NO_HAND}
     photos = []
     for place in sorted([*Path(folder).glob("*/"), *Path(folder).glob("*/*/")]):
@@ -285,7 +288,7 @@ def read_photos(model, folder):
             else:
                 photos.append((path, labels[place.name.upper()], *classify(model, frame)))
     if all(label == NO_HAND for _, label, _, _ in photos):
-        raise Problem(f"{printable(folder)}: no pictures in its A/, B/ ... or SOURCE/A/, ...")
+        raise UserError(f"{printable(folder)}: no pictures in its A/, B/ ... or SOURCE/A/, ...")
     return map(np.array, zip(*photos, strict=True))
 
 
@@ -323,4 +326,4 @@ def main(argv=None):
 
 if __name__ == "__main__":
     run(main)
-    leave()
+    exit_now()

@@ -1,5 +1,8 @@
 """What the tests share: small csv files, a folder to work in, the scripts run as a user would."""
 
+import plumbing.startup  # noqa: F401  # sets the environment before any library loads
+
+# isort: split
 import http.server
 import os
 import signal
@@ -116,9 +119,11 @@ def sign_mnist():
 
 
 def shell(script, *arguments, env=None):
-    """Run a script in the current folder as a user's shell would; its output is text."""
-    command = [sys.executable, "-W", "error", str(ROOT / script), *map(str, arguments)]
-    environment = {**os.environ, "MPLBACKEND": "Agg", **(env or {})}
+    """Run a script (step_2_dataset.py) or tool (tools.get_photos) in the current folder as a user's
+    shell would; its output is text."""
+    name = [str(ROOT / script)] if script.endswith(".py") else ["-m", script]
+    command = [sys.executable, "-W", "error", *name, *map(str, arguments)]
+    environment = {**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": str(ROOT), **(env or {})}
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
 
 

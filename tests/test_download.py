@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from conftest import snapshot
 
-from data import download as module
-from data.download import download, extract
-from data.plumbing import Problem
+from plumbing import download as module
+from plumbing.download import download, extract
+from plumbing.faults import UserError
 
 NAMES = ("first.csv", "second.csv")
 CONTENTS = {"first.csv": b"1,2,3\n", "second.csv": b"4,5,6\n"}
@@ -111,7 +111,7 @@ def test_bad_answer_is_explained_in_a_line_and_leaves_the_old_file(
     monkeypatch.setattr(module, "MAX_WAIT", 1)
     (workdir / "file").write_bytes(b"old")
     before = snapshot(workdir)
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(UserError) as caught:
         download(serve({"x": answer}) + "x", "file", "0" * 64, most=1000, progress=False)
     assert reason in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -128,9 +128,9 @@ def test_a_server_that_is_not_there_or_silent_is_given_up(workdir, monkeypatch):
     monkeypatch.setattr(module, "TIMEOUT", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as listener:  # never answers
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/x"
-        with pytest.raises(Problem, match="timed out"):
+        with pytest.raises(UserError, match="timed out"):
             download(url, "file")
-    with pytest.raises(Problem, match="refused"):
+    with pytest.raises(UserError, match="refused"):
         download(url, "file")
     assert snapshot(workdir) == {}
 
@@ -150,7 +150,7 @@ def test_an_answer_that_comes_after_all_is_hung_up_on(workdir, serve, monkeypatc
             hung_up.set()
 
     monkeypatch.setattr(module, "MAX_WAIT", 0.1)
-    with pytest.raises(Problem, match="timed out") as caught:
+    with pytest.raises(UserError, match="timed out") as caught:
         download(serve({"x": late}) + "x", "file")
     assert hung_up.wait(10)
     del caught  # it kept the answer from being closed because nobody refers to it
@@ -223,7 +223,7 @@ BAD_ARCHIVES = {
 def test_bad_archive_is_explained_in_a_line(workdir, monkeypatch, content, reason):
     monkeypatch.setattr(module, "MAX_UNPACKED", 15_000)
     (workdir / "archive").write_bytes(content)
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(UserError) as caught:
         extract("archive", workdir, NAMES)
     assert reason in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -237,5 +237,5 @@ def test_archives_with_flipped_bytes_give_the_files_or_one_line(workdir):
             changed = bytearray(content)
             changed[rng.integers(len(changed))] = rng.integers(256)
             (workdir / "archive").write_bytes(changed)
-            with contextlib.suppress(Problem):
+            with contextlib.suppress(UserError):
                 extract("archive", workdir, NAMES)

@@ -1,7 +1,7 @@
 """A hundred runs of the harness of `make fuzz`, which begin with its check of itself."""
 
-import fuzz
-from fuzz_families import BREAKS
+from tools.fuzz import fuzz
+from tools.fuzz.fuzz_families import BREAKS
 
 QUICK = ["csv", "gz", "model", "pictures", "videos", "flags", "kill"]
 

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from conftest import assert_one_line, draw_letters, shell, snapshot
 
-from data import get_photos
-from data.plumbing import Problem
+from plumbing.faults import UserError
 from step_2_dataset import SignLanguageMNIST
+from tools import get_photos
 
 COMMIT = "c0ffee" * 6 + "c0de"
 SQUARES = [  # left, top, side, in pictures of 60x48 pixels
@@ -200,7 +200,7 @@ def test_without_a_server_the_old_file_stays(github, monkeypatch, workdir):
     monkeypatch.setattr(get_photos, "SERVER", "http://127.0.0.1:1/")
     monkeypatch.setattr(get_photos, "CONNECTIONS", 1)
     monkeypatch.setattr(get_photos, "GIVE_UP", 1)
-    with pytest.raises(Problem, match=r"^none of 4 photographs could be had: Connection refused$"):
+    with pytest.raises(UserError, match=r"^none of 4 photographs .*: Connection refused$"):
         get_photos.main([])
     assert snapshot(workdir) == before
 
@@ -212,7 +212,7 @@ def test_fewer_never_replace_more(github, workdir, crops):
     github.content[github.paths[1]] = 404
     Path("crops/ann/A").mkdir(parents=True)
     Path("crops/ann/A/0000.png").write_bytes(pack(draw_picture(1)))
-    with pytest.raises(Problem, match=r"has 4 photographs, \d could be had now: it stays"):
+    with pytest.raises(UserError, match=r"has 4 photographs, \d could be had now: it stays"):
         get_photos.main(["--crops", "crops"] if crops else [])
     assert snapshot(workdir).items() >= before.items()
 
@@ -291,7 +291,7 @@ def test_crops_are_shrunk_and_nothing_is_fetched(github, capsys):
 
 def test_a_folder_without_crops_is_told_in_one_line(workdir):
     """By the path of the script, as a user's shell runs it."""
-    process = shell("data/get_photos.py", "--crops", "nowhere")
+    process = shell("tools.get_photos", "--crops", "nowhere")
     assert_one_line(process, 1, "none of 12,152 photographs could be had: no such file")
     assert list(workdir.iterdir()) == []
 
@@ -340,7 +340,7 @@ def test_a_bad_row_is_told_with_its_line(github, workdir, column, value, told):
     lines[2:] = [",".join(values)]
     text = "\n".join([*lines, ""])
     (workdir / "photos.csv").write_bytes(text.encode("utf-8", "surrogateescape"))
-    with pytest.raises(Problem, match=re.escape(told)) as problem:
+    with pytest.raises(UserError, match=re.escape(told)) as problem:
         get_photos.main([])
     assert str(problem.value).startswith(f"{workdir / 'photos.csv'}")
     assert ", line 3: " in str(problem.value) or "UTF-8" in told
@@ -357,5 +357,5 @@ def test_a_table_without_rows_is_refused(github, workdir, lines, told):
     table = workdir / "photos.csv"
     head = table.read_text(encoding="utf-8").splitlines(keepends=True)[:lines]
     table.write_text("".join(head), encoding="utf-8")
-    with pytest.raises(Problem, match=told):
+    with pytest.raises(UserError, match=told):
         get_photos.main([])

@@ -7,6 +7,7 @@ import torch
 from conftest import ROOT
 
 import step_6_camera as camera
+from camera.model import METADATA
 from step_2_dataset import LETTERS, NO_HAND, SIZE, SignLanguageMNIST
 from step_3_train import load_net
 from step_4_evaluate import to_probabilities
@@ -43,7 +44,7 @@ def test_it_is_the_network_of_the_checkpoint_beside_it(model):
 
 def test_its_metadata_are_complete(model):
     metadata = {prop.key: prop.value for prop in onnx.load(SHIPPED).metadata_props}
-    assert set(metadata) == set(camera.METADATA)
+    assert set(metadata) == set(METADATA)
     assert (model.alphabet, model.size, model.nothing) == (LETTERS, SIZE, 0)
     assert (model.mean, model.std) == (0.485, 0.229)
     assert 0.05 < model.threshold < 0.9

@@ -9,10 +9,11 @@ pytest.importorskip("anny", reason="anny is not installed (pip install -r data/r
 import cv2
 import torch
 
-from data import learn_motions, motions, render_films
-from data.plumbing import Problem
-from data.render_hands import read_poses
+from camera import motion as motions
+from plumbing.faults import UserError
 from step_2_dataset import LETTERS
+from tools import learn_motion, render_films
+from tools.render_hands import read_poses
 
 
 @pytest.fixture(scope="module")
@@ -101,15 +102,15 @@ def test_films_for_training_have_all_that_is_to_be_told_apart():
 def test_a_sign_is_labelled_at_its_end():
     signs = [("I", 0.0, 1.0), ("J", 2.0, 3.0)]
     times = {0.9: 0, 2.1: 0, 2.7: -1, 2.95: 1, 3.1: 1, 3.4: -1, 3.6: 0}
-    assert {now: learn_motions.label(signs, now) for now in times} == times
-    assert learn_motions.label(signs, 5.9, slower=2.0) == 1
+    assert {now: learn_motion.label(signs, now) for now in times} == times
+    assert learn_motion.label(signs, 5.9, slower=2.0) == 1
 
 
 def test_what_was_trained_is_what_the_camera_script_computes(tmp_path):
     """Also after the weights were written and read."""
     torch.manual_seed(1)
-    net = learn_motions.MotionNet().eval()
-    learn_motions.save(tmp_path / "m.npz", net.weights())
+    net = learn_motion.MotionNet().eval()
+    learn_motion.save(tmp_path / "m.npz", net.weights())
     weights = motions.load_weights(tmp_path / "m.npz")
     size = motions.STEPS, 2 * motions.CELLS**2 + 3
     window = np.random.default_rng(1).normal(size=size).astype(np.float32)
@@ -124,7 +125,7 @@ def test_the_network_learns_to_tell_a_movement_from_rest():
     labels = rng.integers(0, 2, 4000)
     inputs = np.zeros((len(labels), *size), np.float32)
     inputs[labels == 1, 8:16, 1:18:2] = 0.03
-    weights = learn_motions.fit(inputs, labels)
+    weights = learn_motion.fit(inputs, labels)
     chances = [motions.read(weights, window) for window in inputs[:20]]
     assert [chance.argmax() for chance in chances] == labels[:20].tolist()
 
@@ -160,7 +161,7 @@ def test_a_failure_leaves_the_old_film(tmp_path, monkeypatch, hurry):
     path = tmp_path / "film.mp4"
     path.write_text("old", encoding="ascii")
     monkeypatch.setattr(cv2, "VideoWriter_fourcc", lambda *_: 0)  # no codec that OpenCV knows
-    with pytest.raises(Problem, match=r"film.mp4: OpenCV could not write"):
+    with pytest.raises(UserError, match=r"film.mp4: OpenCV could not write"):
         render_films.write_video(path, "L", 1)
     assert path.read_text(encoding="ascii") == "old"
     assert [file.name for file in tmp_path.iterdir()] == [path.name]

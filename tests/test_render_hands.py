@@ -14,9 +14,9 @@ pytest.importorskip("anny", reason="anny is not installed (pip install -r data/r
 
 import cv2
 
-from data import render_hands, rooms
-from data.plumbing import Problem
+from plumbing.faults import UserError
 from step_6_camera import load_model, read_letters
+from tools import render_hands, rooms
 
 BUILD = dict.fromkeys(("gender", "muscle", "weight", "height", "proportions", "age"), 0.5)
 AS_IT_IS = np.zeros((1, 4))  # fingers no longer than anny's
@@ -57,7 +57,7 @@ def share_off(images, others):
 def test_a_file_is_in_the_format_of_sign_language_mnist(tmp_path):
     """Two workers and a last chunk that is not full; the text is that of one process."""
     path = tmp_path / "hands.csv.gz"
-    command = [sys.executable, ROOT / "data/render_hands.py", "--out", path.name]  # elsewhere
+    command = [sys.executable, ROOT / "tools.render_hands", "--out", path.name]  # elsewhere
     flags = ["--count", "60", "--seed", "3", "--workers", "2"]
     result = subprocess.run([*command, *flags], cwd=tmp_path, capture_output=True, text=True)
     assert (result.returncode, result.stderr) == (0, "")
@@ -257,7 +257,7 @@ REST = " | ".join([FINGER] * 4 + [THUMB, VIEW, VIEW])
 def test_a_broken_table_is_refused_with_its_line(tmp_path, row, told):
     table = tmp_path / "letters.txt"
     table.write_text(f"# a comment\n{row}\n", encoding="utf-8")
-    with pytest.raises(Problem, match=told):
+    with pytest.raises(UserError, match=told):
         render_hands.read_poses(table)
 
 
@@ -290,7 +290,7 @@ def test_a_model_that_cannot_judge_is_refused(workdir):
             entry.value = LETTERS.lower()
     onnx.save(model, "small.onnx")
     for name, told in (("nowhere.onnx", "no model"), ("small.onnx", "reads other letters")):
-        with pytest.raises(Problem, match=told):
+        with pytest.raises(UserError, match=told):
             render_hands.main(["--readable", name, "--out", "hands.csv"])
     assert [file.name for file in workdir.iterdir()] == ["small.onnx"]
 
@@ -302,5 +302,5 @@ def test_no_folder_to_write_to_is_told_at_once(workdir):
 
 def test_a_folder_is_not_taken_for_a_file(workdir):
     (workdir / "hands.csv").mkdir()
-    with pytest.raises(Problem, match=r"hands.csv: a folder"):
+    with pytest.raises(UserError, match=r"hands.csv: a folder"):
         render_hands.main(["--out", "hands.csv"])

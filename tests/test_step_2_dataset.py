@@ -23,8 +23,8 @@ from conftest import (
 from torch.utils.data import DataLoader
 
 import step_2_dataset as step_2
-from data import read_csv
-from data.plumbing import Problem
+from plumbing import read_csv
+from plumbing.faults import UserError
 from step_2_dataset import SignLanguageMNIST, get_train_test_loaders
 
 ZEROS = ",".join(["0"] * 784)
@@ -107,7 +107,7 @@ BAD_ROWS = {
 def test_bad_row_is_named_with_its_line(workdir, row, reason):
     # The blank line counts: line numbers are those that an editor shows.
     (workdir / "bad.csv").write_text(f"{HEADER}\n\n3,{ZEROS}\n{row}\n4,{ZEROS}\n")
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(UserError) as caught:
         read("bad.csv")
     assert str(caught.value).startswith("bad.csv, line 4: ")
     assert reason in str(caught.value)
@@ -115,7 +115,7 @@ def test_bad_row_is_named_with_its_line(workdir, row, reason):
 
 def test_every_row_short_is_refused(workdir):
     (workdir / "bad.csv").write_text(f"{HEADER}\n3,{ZEROS[:-2]}\n3,{ZEROS[:-2]}\n")
-    with pytest.raises(Problem, match=r"bad.csv, line 2: 784 values"):
+    with pytest.raises(UserError, match=r"bad.csv, line 2: 784 values"):
         read("bad.csv")
 
 
@@ -134,7 +134,7 @@ def test_every_row_short_is_refused(workdir):
 )
 def test_file_that_is_no_data_set_is_refused(workdir, content, reason):
     (workdir / "bad.csv").write_bytes(content)
-    with pytest.raises(Problem, match=reason):
+    with pytest.raises(UserError, match=reason):
         read("bad.csv")
 
 
@@ -142,7 +142,7 @@ def test_damaged_gzip_is_refused(workdir):
     packed = gzip.compress(f"{HEADER}\n3,{ZEROS}\n".encode())
     for content in (packed[:-20], b"not gzip", packed[:30] + b"\xff\xff" + packed[32:]):
         (workdir / "bad.csv.gz").write_bytes(content)
-        with pytest.raises(Problem, match=r"bad.csv.gz: damaged or cut short"):
+        with pytest.raises(UserError, match=r"bad.csv.gz: damaged or cut short"):
             read("bad.csv.gz")
 
 
@@ -159,7 +159,7 @@ def test_file_that_has_no_end_is_refused_when_it_is_too_long(workdir, monkeypatc
     monkeypatch.setattr(read_csv, "MAX_LINES", 2000)
     with gzip.open("bomb.csv.gz", "wt", compresslevel=1) as file:
         file.write(f"{HEADER}\n{content}")
-    with pytest.raises(Problem, match=reason):
+    with pytest.raises(UserError, match=reason):
         read("bomb.csv.gz")
 
 
@@ -169,7 +169,7 @@ def test_missing_file_and_folder_are_named(workdir):
     (workdir / "folder.csv").mkdir()
     os.mkfifo("pipe.csv")  # to open it would wait for ever
     for name in ("folder.csv", "pipe.csv"):
-        with pytest.raises(Problem, match=f"{name}: a folder or a device, not a file"):
+        with pytest.raises(UserError, match=f"{name}: a folder or a device, not a file"):
             read(name)
 
 
@@ -410,7 +410,7 @@ def test_failed_download_is_explained_and_leaves_data_alone(
         write_csv(workdir / "data" / NAMES[0], *draw_letters(24))
     old = snapshot(workdir)
     archives(files)
-    with pytest.raises(Problem, match="--from FOLDER") as caught:
+    with pytest.raises(UserError, match="--from FOLDER") as caught:
         step_2.get_data()
     assert reason in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -445,7 +445,7 @@ def test_environment_names_the_folder_too(workdir, small_files, monkeypatch):
 def test_bad_file_in_from_leaves_data_alone(data, small_files):
     old = snapshot(data)
     (small_files / NAMES[1]).write_text(f"{HEADER}\n25,{ZEROS}\n")
-    with pytest.raises(Problem, match=r"sign_mnist_test.csv, line 2: label '25'"):
+    with pytest.raises(UserError, match=r"sign_mnist_test.csv, line 2: label '25'"):
         step_2.get_data(small_files)
     (small_files / NAMES[1]).unlink()
     with pytest.raises(
@@ -481,7 +481,7 @@ def test_script_reads_each_file_once(data, monkeypatch):
 
 def test_without_a_download_the_rendered_hands_are_used(workdir, monkeypatch, capsys):
     monkeypatch.setattr(step_2, "ARCHIVES", [("http://127.0.0.1:9/archive", None)])
-    with pytest.raises(Problem, match="no download"):
+    with pytest.raises(UserError, match="no download"):
         step_2.main([])
     write_csv("data/rendered_train.csv", *draw_letters(48))
     write_csv("data/rendered_test.csv", *draw_letters(24))

@@ -18,7 +18,7 @@ from torch import nn, optim
 from torch.utils.data import DataLoader
 
 import step_3_train as step_3
-from data.plumbing import Problem
+from plumbing.faults import UserError
 from step_2_dataset import SignLanguageMNIST, get_train_test_loaders
 from step_3_train import Net, fit, train
 
@@ -78,7 +78,7 @@ def test_net_is_three_convolutions_and_three_fully_connected_layers():
 def test_the_checkpoint_that_comes_with_it_fits_net():
     try:
         step_3.load_net(ROOT / "pretrained/checkpoint.pth")
-    except Problem as error:
+    except UserError as error:
         pytest.fail(
             f"{error}. Net or the alphabet has changed: put checkpoint.pth and signlanguage.onnx "
             "of a new training into pretrained/, and measure anew what README.md's model card says"
@@ -150,7 +150,7 @@ def test_teacher_is_trained_and_learned_from_by_the_script(data, capsys):
     step_3.main(["--teacher", "teacher.pth", "--epochs", "1"])
     step_3.load_net()
     assert "teacher.pth: the trained network" in capsys.readouterr().out
-    with pytest.raises(Problem, match=r"checkpoint.pth: weights of another network"):
+    with pytest.raises(UserError, match=r"checkpoint.pth: weights of another network"):
         step_3.main(["--teacher", "teacher.pth", "checkpoint.pth", "--epochs", "1"])
 
 
@@ -160,7 +160,7 @@ def test_start_trains_on_from_the_weights_of_a_file(data):
     step_3.main(["--start", "checkpoint.pth", "--epochs", "1", "--lr", "1e-9"])
     for name, after in step_3.load_net().named_parameters():
         torch.testing.assert_close(after, before[name], msg=name)
-    with pytest.raises(Problem, match=r"checkpoint.pth: weights of another network"):
+    with pytest.raises(UserError, match=r"checkpoint.pth: weights of another network"):
         step_3.main(["--deep", "--start", "checkpoint.pth", "--epochs", "1"])
 
 
@@ -239,7 +239,7 @@ def test_loss_and_accuracy_are_those_of_the_batches_images(data):
 
 
 def test_a_loss_that_is_no_number_is_named(data):
-    with pytest.raises(Problem, match=r"the loss is nan in epoch 1; try a lower --lr"):
+    with pytest.raises(UserError, match=r"the loss is nan in epoch 1; try a lower --lr"):
         fit(Net(), get_train_test_loaders(48)[0], 1, 1e30)
 
 
@@ -330,7 +330,7 @@ def test_resume_refuses_another_run(data):
     changes = {"epochs 1, not 2": {"epochs": 2}, "seed 1, not 2": {"seed": 2}}
     changes |= {"repeats 0, not 2": {"repeats": 2}}
     for name, change in changes.items():
-        with pytest.raises(Problem, match=name):
+        with pytest.raises(UserError, match=name):
             trained(**{"epochs": 1} | change, unfinished="unfinished.pth", resume=True)
 
 
@@ -368,7 +368,7 @@ def test_resume_refuses_what_is_of_another_kind_before_it_writes(data, unfinishe
     forge(state)
     torch.save(state, "training.pth")
     before = snapshot(data)
-    with pytest.raises(Problem, match=r"training.pth: not of a training of this network"):
+    with pytest.raises(UserError, match=r"training.pth: not of a training of this network"):
         step_3.main(["--epochs", "2", "--batch-size", "96", "--no-accel", "--resume"])
     assert snapshot(data) == before
 
@@ -383,7 +383,7 @@ def test_device_is_the_cpu_when_asked(monkeypatch):
 def test_resume_refuses_other_images(data):
     write_csv("more.csv", *draw_letters(72, seed=5))
     trained(epochs=1, unfinished="unfinished.pth", extra=["more.csv"])
-    with pytest.raises(Problem, match="number of images 552, not 480"):
+    with pytest.raises(UserError, match="number of images 552, not 480"):
         trained(epochs=1, unfinished="unfinished.pth", resume=True)
 
 
@@ -435,7 +435,7 @@ def test_script_trains_on_more_files(data, capsys):
     assert "[0,   100] loss: " in capsys.readouterr().out  # 480 images in data/ are 96 batches
     (data / "checkpoint.pth").unlink()
     write_csv("bad.csv", [[300] * 784], [3])
-    with pytest.raises(Problem, match=r"bad.csv, line 2: pixel1 is '300'"):
+    with pytest.raises(UserError, match=r"bad.csv, line 2: pixel1 is '300'"):
         step_3.main(["--data", "more.csv", "bad.csv"])
     with pytest.raises(FileNotFoundError, match=r"no.csv: no such file"):
         step_3.main(["--data", "more.csv", "no.csv"])
@@ -529,7 +529,7 @@ def not_states():
 @pytest.mark.parametrize("content", not_states().values(), ids=not_states())
 def test_what_torch_did_not_write_is_named(workdir, content):
     (workdir / "checkpoint.pth").write_bytes(content)
-    with pytest.raises(Problem, match=r"checkpoint.pth: damaged, or not written by step_3_train"):
+    with pytest.raises(UserError, match=r"checkpoint.pth: damaged, or not written by step_3_train"):
         step_3.load_state("checkpoint.pth")
 
 
@@ -547,7 +547,7 @@ def test_flipped_bits_give_the_same_state_or_one_line(workdir):
         changed = bytearray(state)
         changed[place] ^= 1 << rng.integers(8)
         (workdir / "checkpoint.pth").write_bytes(changed)
-        with contextlib.suppress(Problem):
+        with contextlib.suppress(UserError):
             loaded = step_3.load_state("checkpoint.pth")
             assert loaded["weights"].tolist() == [0, 1, 2, 3]
 
@@ -577,5 +577,5 @@ def test_unfinished_training_that_is_none_is_named(data):
     with pytest.raises(FileNotFoundError, match=r"training.pth: no such file; .* without --resume"):
         step_3.main(["--resume"])
     (data / "training.pth").write_bytes(b"PK broken")
-    with pytest.raises(Problem, match=r"training.pth: damaged"):
+    with pytest.raises(UserError, match=r"training.pth: damaged"):
         step_3.main(["--resume"])

@@ -12,7 +12,7 @@ from conftest import ROOT, draw_letters, shell, write_csv
 from torch import nn
 
 import step_4_evaluate as step_4
-from data.plumbing import Problem
+from plumbing.faults import UserError
 from step_2_dataset import LETTERS, NO_HAND, get_train_test_loaders
 from step_3_train import Net, to_bytes
 from step_4_evaluate import batch_evaluate, evaluate, main
@@ -129,7 +129,7 @@ def test_batch_evaluate_does_not_train_or_depend_on_batches(data):
 
 
 def test_no_images_are_refused():
-    with pytest.raises(Problem, match="no images"):
+    with pytest.raises(UserError, match="no images"):
         batch_evaluate(Net(), [])
 
 
@@ -276,7 +276,7 @@ def test_model_says_nothing_of_the_machine_it_was_made_on(validated, shipped):
 def test_model_that_differs_is_not_kept(checkpoint, monkeypatch):
     (checkpoint.parent / "signlanguage.onnx").write_bytes(b"old")
     monkeypatch.setattr(step_4, "export", lambda net: onnx_oracle())
-    with pytest.raises(Problem, match="left as it was"):
+    with pytest.raises(UserError, match="left as it was"):
         main([])
     assert (checkpoint.parent / "signlanguage.onnx").read_bytes() == b"old"
 
@@ -287,7 +287,7 @@ def test_difference_is_the_largest_of_all_logits(capsys):
     step_4.check_difference(results, results)
     other = logits.copy()
     other[2, 5] = -2e-4
-    with pytest.raises(Problem, match="differs"):
+    with pytest.raises(UserError, match="differs"):
         step_4.check_difference(results, results | {("small", "Validation"): (other, None)})
     assert "logits: 2.0e-04" in capsys.readouterr().out
 
@@ -300,7 +300,7 @@ def test_difference_is_the_largest_of_all_logits(capsys):
 )
 def test_weights_of_another_network_are_refused(checkpoint, content):
     checkpoint.write_bytes(to_bytes(content))
-    with pytest.raises(Problem, match=r"checkpoint.pth: weights of another network"):
+    with pytest.raises(UserError, match=r"checkpoint.pth: weights of another network"):
         main([])
 
 
@@ -309,7 +309,7 @@ def test_weights_that_give_no_numbers_are_named(checkpoint, value):
     state = Net().state_dict()
     state["conv2.weight"][:] = value
     checkpoint.write_bytes(to_bytes(state))
-    with pytest.raises(Problem, match="weights are NaN or far too large"):
+    with pytest.raises(UserError, match="weights are NaN or far too large"):
         main([])
     assert not (checkpoint.parent / "signlanguage.onnx").exists()
 
@@ -317,13 +317,13 @@ def test_weights_that_give_no_numbers_are_named(checkpoint, value):
 def test_missing_and_damaged_files_are_named(checkpoint):
     content = checkpoint.read_bytes()
     checkpoint.write_bytes(content[:5000])
-    with pytest.raises(Problem, match=r"checkpoint.pth: damaged"):
+    with pytest.raises(UserError, match=r"checkpoint.pth: damaged"):
         main([])
     checkpoint.unlink()
     with pytest.raises(FileNotFoundError, match=r"checkpoint.pth: no such file.*step_3_train"):
         main([])
     os.mkfifo(checkpoint)  # reading it would never end
-    with pytest.raises(Problem, match=r"checkpoint.pth: "):
+    with pytest.raises(UserError, match=r"checkpoint.pth: "):
         main([])
     checkpoint.unlink()
     checkpoint.symlink_to(checkpoint)  # as little to be read as what permissions forbid
@@ -337,7 +337,7 @@ def test_missing_and_damaged_files_are_named(checkpoint):
         main([])
     os.remove("data/sign_mnist_train.csv")
     write_csv("data/photos_train.csv", *draw_letters(24))
-    with pytest.raises(Problem, match="no letters to validate on"):
+    with pytest.raises(UserError, match="no letters to validate on"):
         main([])
 
 
@@ -443,7 +443,7 @@ def test_any_name_of_a_misread_picture_will_do(photos, judge, name):
 def test_folder_without_letters_is_refused(photos):
     (photos / "no_hand").mkdir()
     for folder in ("photos", "none", "signlanguage.onnx"):
-        with pytest.raises(Problem, match=rf"{folder}: no pictures in its A/"):
+        with pytest.raises(UserError, match=rf"{folder}: no pictures in its A/"):
             main(["--photos", folder])
 
 
@@ -451,12 +451,12 @@ def test_model_of_other_letters_is_refused(photos):
     model = onnx.load("signlanguage.onnx")
     next(prop for prop in model.metadata_props if prop.key == "alphabet").value = LETTERS[::-1]
     onnx.save(model, "other.onnx")
-    with pytest.raises(Problem, match=r"other.onnx: a model of other letters than ABC"):
+    with pytest.raises(UserError, match=r"other.onnx: a model of other letters than ABC"):
         main(["--photos", "photos", "--model", "other.onnx"])
     next(prop for prop in model.metadata_props if prop.key == "nothing").value = "1e300"
     onnx.save(model, "other.onnx")
     for name in ("other.onnx", "none.onnx"):
-        with pytest.raises(Problem, match=name):
+        with pytest.raises(UserError, match=name):
             main(["--photos", "photos", "--model", name])
 
 

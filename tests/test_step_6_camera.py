@@ -26,7 +26,7 @@ from conftest import assert_one_line, shell
 from onnx import helper, numpy_helper
 
 import step_6_camera as camera
-from data import plumbing
+from plumbing import faults
 
 SCRIPT = Path(camera.__file__)
 ALPHABET = camera.ALPHABET
@@ -139,7 +139,7 @@ def start(capsys):
     def run(*arguments):
         status = 0
         try:
-            plumbing.run(lambda: camera.main([*map(str, arguments)]))
+            faults.run(lambda: camera.main([*map(str, arguments)]))
         except SystemExit as ended:
             status = ended.code
         for number, handler in before.items():

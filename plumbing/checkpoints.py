@@ -9,8 +9,9 @@ from pathlib import Path
 
 import torch
 
-from data.download import ARCHIVE_ERRORS
-from data.plumbing import Problem, require_file
+from plumbing.download import ARCHIVE_ERRORS
+from plumbing.faults import UserError
+from plumbing.files import require_file
 
 MAX_STATE = 200_000_000  # bytes of a file to load: 1,700,000 are written, or three times as many
 # What torch.load, and zipfile before it, raises for what is not written by torch.save.
@@ -35,8 +36,8 @@ def to_bytes(state):
 def load_state(path, advice="python step_3_train.py makes it"):
     """What torch.save wrote to `path`, tensors on the CPU.
 
-    Raises FileNotFoundError, which ends with `advice`, OSError if it cannot be read, or Problem if
-    it is not such a file.
+    Raises FileNotFoundError, which ends with `advice`, OSError if it cannot be read, or UserError
+    if it is not such a file.
     """
     require_file(path, advice, MAX_STATE)
     content = Path(path).read_bytes()
@@ -48,7 +49,7 @@ def load_state(path, advice="python step_3_train.py makes it"):
         with warnings.catch_warnings(action="ignore"):  # of tensors that are not ours
             return torch.load(io.BytesIO(content), "cpu", weights_only=True)
     except LOAD_ERRORS:
-        raise Problem(
+        raise UserError(
             f"{path}: damaged, or not written by step_3_train.py; remove it and train again"
         ) from None
 

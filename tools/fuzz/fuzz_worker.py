@@ -1,7 +1,7 @@
-"""A process in which tests/fuzz.py calls the scripts' main functions, run after run.
+"""A process in which tools/fuzz/fuzz.py calls the scripts' main functions, run after run.
 
-    python tests/fuzz_worker.py                                # runs come as lines of JSON
-    python tests/fuzz_worker.py FIRST SCRIPT [ARGUMENT ...]    # a single run
+    python tools/fuzz/fuzz_worker.py                                # runs come as lines of JSON
+    python tools/fuzz/fuzz_worker.py FIRST SCRIPT [ARGUMENT ...]    # a single run
 
 FIRST is Python to execute before `main`, such as where a download shall come from instead.
 """
@@ -17,17 +17,17 @@ import traceback
 import warnings
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 WHOLE = {}  # the project's modules, and what was in them before the first run
 sys.path[0] = str(ROOT)
 
 
 def call(first, script, *arguments):
     """Do what `python SCRIPT ARGUMENT ...` does, after `first`."""
-    run = importlib.import_module("data.plumbing").run
+    run = importlib.import_module("plumbing.faults").run
     module = importlib.import_module(Path(script).stem)
     for name in [*sys.modules]:
-        if name.startswith(("step_", "data.")) and name not in WHOLE:
+        if name.startswith(("step_", "camera.", "plumbing.")) and name not in WHOLE:
             WHOLE[name] = sys.modules[name], dict(vars(sys.modules[name]))
     sys.argv = [str(ROOT / script), *arguments]
     run(lambda: (exec(first, {}), module.main()))

@@ -1,4 +1,4 @@
-"""Draw rooms and people, for data/render_hands.py: what is behind a hand, or there without one.
+"""Draw rooms and people, for render_hands.py: what is behind a hand, or there without one.
 
 Pictures are grey, (size, size) of 0 (black) to about 1 (white); `rng` is numpy's random generator.
 """

@@ -6,11 +6,9 @@ archive may be damaged, and a server may send nonsense, or never stop sending.
 
 import gzip
 import hashlib
-import io
 import lzma
 import shutil
 import struct
-import sys
 import tarfile
 import time
 import urllib.error
@@ -23,9 +21,9 @@ from pathlib import Path, PurePosixPath
 from threading import Event
 from urllib.parse import urlsplit
 
-from tqdm import tqdm
-
-from data.plumbing import Problem, in_a_line, in_background, whole_file
+from plumbing.faults import UserError, in_a_line, in_background
+from plumbing.files import whole_file
+from plumbing.progress import Progress
 
 TIMEOUT = 20  # seconds without a byte from the server
 MAX_WAIT = 60  # seconds until its answer begins
@@ -46,24 +44,6 @@ ARCHIVE_ERRORS = (
 )
 
 
-class Progress(tqdm):
-    """A progress bar on a terminal; elsewhere, as in a log, a line for every tenth."""
-
-    def __init__(self, *args, **options):
-        self.terminal, self.tenths = sys.stderr.isatty(), 0
-        file = sys.stderr if self.terminal else io.StringIO()
-        super().__init__(*args, **{"file": file, "leave": False} | options)
-
-    def display(self, *args, **options):
-        if self.terminal:
-            return super().display(*args, **options)
-        if self.total and (tenths := int(self.n * 10 // self.total)) > self.tenths:
-            self.tenths = tenths
-            total = f"{self.format_sizeof(self.total)}B" if self.unit_scale else f"{self.total:,}"
-            print(f"{self.desc}: {10 * tenths} % of {total}", flush=True)
-        return True
-
-
 class Limited:
     """Something to read from, by its `read` function, that may not give more than `most` bytes."""
 
@@ -74,7 +54,7 @@ class Limited:
         content = self.reader(size)
         self.count += len(content)
         if self.count > self.most:
-            raise Problem(f"more than {self.most:,} bytes")
+            raise UserError(f"more than {self.most:,} bytes")
         return content
 
 
@@ -89,9 +69,9 @@ class Download(Limited):
     def read(self, size=-1):
         content = super().read(size)
         if time.monotonic() - self.start > TIMEOUT + self.count / SLOWEST:
-            raise Problem(f"slower than {SLOWEST:,} bytes a second")
+            raise UserError(f"slower than {SLOWEST:,} bytes a second")
         if not content and self.count < (self.length or 0):
-            raise Problem(f"cut off after {self.count:,} of {self.length:,} bytes")
+            raise UserError(f"cut off after {self.count:,} of {self.length:,} bytes")
         return content
 
 
@@ -99,8 +79,8 @@ def download(url, path, sha256=None, most=MAX_DOWNLOAD, progress=True):
     """Write what lies at `url`, at most `most` bytes, to the file `path`.
 
     Takes https only, after redirections too, and plain http from this machine itself. Raises
-    Problem, which says why but not which url, if that fails or the sha256 is another, and leaves an
-    old file whole.
+    UserError, which says why but not which url, if that fails or the sha256 is another, and leaves
+    an old file whole.
     """
     require_safe(url)
     try:
@@ -114,11 +94,11 @@ def download(url, path, sha256=None, most=MAX_DOWNLOAD, progress=True):
             with open(draft, "rb") as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
             if sha256 and found != sha256:
-                raise Problem(f"sha256 is {found} instead of {sha256}")
-    except (Problem, OSError, HTTPException, ValueError) as error:  # ValueError: a url, a number
+                raise UserError(f"sha256 is {found} instead of {sha256}")
+    except (UserError, OSError, HTTPException, ValueError) as error:  # ValueError: a url, a number
         if type(error) is urllib.error.URLError:  # which says no more than its reason
             error = error.reason
-        raise Problem(in_a_line(error)) from None
+        raise UserError(in_a_line(error)) from None
 
 
 def ask(url):
@@ -155,13 +135,13 @@ class SafeRedirects(urllib.request.HTTPRedirectHandler):
 def require_safe(url):
     parts = urlsplit(url)
     if parts.scheme != "https" and (parts.scheme, parts.hostname) != ("http", "127.0.0.1"):
-        raise Problem(f"refused, {url} is not https")
+        raise UserError(f"refused, {url} is not https")
 
 
 def extract(archive, folder, names):
     """Copy the files `names` from a zip or tar.gz `archive` to `folder`, by their names alone.
 
-    Other members, links, and the folders that the archive gives are ignored. Raises Problem.
+    Other members, links, and the folders that the archive gives are ignored. Raises UserError.
     """
     missing = list(names)
     try:
@@ -171,11 +151,11 @@ def extract(archive, folder, names):
                     shutil.copyfileobj(Limited(source.read, MAX_UNPACKED), file)
                 missing.remove(name)
     except ARCHIVE_ERRORS as error:
-        raise Problem(
+        raise UserError(
             f"not a zip or tar.gz archive, or a damaged one ({in_a_line(error)})"
         ) from None
     if missing:
-        raise Problem(f"no {' and no '.join(missing)} in the archive")
+        raise UserError(f"no {' and no '.join(missing)} in the archive")
 
 
 def members(archive):

@@ -1,4 +1,4 @@
-"""What tests/fuzz.py does to the scripts. A family is a function of a random generator and the Box
+"""What fuzz.py does to the scripts. A family is a function of a random generator and the Box
 that its run is made in."""
 
 import contextlib
@@ -22,7 +22,8 @@ os.environ.update(OPENCV_LOG_LEVEL="SILENT", OPENCV_FFMPEG_LOGLEVEL="-8")
 import cv2
 import onnx
 import torch
-from conftest import ROOT, draw_letters, write_csv
+
+from tests.conftest import ROOT, draw_letters, write_csv
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 STEP_2, STEP_3 = "step_2_dataset.py", "step_3_train.py"
@@ -220,11 +221,11 @@ def get(rng, box, answer, repeated=b""):
     """Step 2 with this server's answer as the data set to download, and old results."""
     box.answer, box.repeated = answer, repeated
     first = f"""
-import step_2_dataset, data.download
+import step_2_dataset, plumbing.download
 step_2_dataset.ARCHIVES = (({serve(box)!r}, None),)
 step_2_dataset.is_published = lambda *_: True
-data.download.MAX_DOWNLOAD = data.download.MAX_UNPACKED = 1_000_000
-data.download.TIMEOUT, data.download.MAX_WAIT = 0.5, 2
+plumbing.download.MAX_DOWNLOAD = plumbing.download.MAX_UNPACKED = 1_000_000
+plumbing.download.TIMEOUT, plumbing.download.MAX_WAIT = 0.5, 2
 """
     rendered = zip(
         ["data/rendered_train.csv", "data/rendered_test.csv"], DATA.values(), strict=True

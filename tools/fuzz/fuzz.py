@@ -1,9 +1,9 @@
 """Break the scripts on purpose, and count how often they do not answer as the README promises.
 
     make fuzz                                                  # some 20 minutes on two busy cores
-    python tests/fuzz.py --family csv names --runs 500 --seed 2
-    python tests/fuzz.py --family csv --seed 2 --only 17       # one run again, told in full
-    python tests/fuzz.py --long                                # an hour of film, 20 interruptions
+    python -m tools.fuzz.fuzz --family csv names --runs 500 --seed 2
+    python -m tools.fuzz.fuzz --family csv --seed 2 --only 17       # one run again, told in full
+    python -m tools.fuzz.fuzz --long      # an hour of film, 20 interruptions
 
 A run begins with a folder of its own and the files that a script needs, some of them damaged, and
 old results. The script is called in a process that serves many runs; what deviates is repeated in
@@ -29,9 +29,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from fuzz_families import BREAKS, FAMILIES, PROCESSES, RESULTS, Skip, broken
+from tools.fuzz.fuzz_families import BREAKS, FAMILIES, PROCESSES, RESULTS, Skip, broken
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 WORKER = Path(__file__).with_name("fuzz_worker.py")
 LIFE = 200  # runs of a worker
 REAL_EVERY = 25
@@ -282,7 +282,7 @@ def print_row(name, seed, results):
     print(f"{name:12}{runs:>6}{deviations:>12}  {skips[0] if skips else ''}".rstrip(), flush=True)
     for number, faults, in_worker_only, _ in results:
         if faults or in_worker_only:
-            again = f"python tests/fuzz.py --family {name} --seed {seed} --only {number}"
+            again = f"python -m tools.fuzz.fuzz --family {name} --seed {seed} --only {number}"
             what = "; ".join(faults or ["not counted, as only in the worker", *in_worker_only])
             print(f"    {again}: {what}".encode("ascii", "backslashreplace").decode(), flush=True)
 

@@ -5,14 +5,14 @@ The last line tells whether they are, and the seconds that measuring took, which
 way imports what it needs itself, so that a process pays for its own start alone.
 """
 
+import plumbing.startup  # noqa: F401  # sets the environment before any library loads
+
+# isort: split
 import sys
 import time
-from pathlib import Path
 
 import torch
 from torch.utils.data import DataLoader
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 TARGET = 0.983  # what the tutorial's published model reaches
 CHECKS = 4  # an epoch

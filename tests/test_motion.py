@@ -7,8 +7,9 @@ import pytest
 from conftest import ROOT
 
 import step_6_camera as camera
-from data import motions
-from data.plumbing import Problem
+from camera import motion as motions
+from camera.model import ALPHABET
+from plumbing.faults import UserError
 
 FPS = 25
 SHIPPED = ROOT / "pretrained/signlanguage.onnx"
@@ -119,7 +120,7 @@ NOBODY = np.full(24, 1 / 24, np.float32)
 
 
 def watch(images, fps=FPS):
-    motion = motions.Motion(camera.ALPHABET)
+    motion = motions.Motion(ALPHABET)
     for k, image in enumerate(images):
         motion.observe(image, NOBODY, k / fps)
     motion.table = np.array(motion.rows)
@@ -180,11 +181,11 @@ def test_pictures_of_any_size_and_models_without_these_letters_are_followed():
 
 
 def test_without_its_weights_it_says_how_to_make_them(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"python -m data.learn_motions"):
+    with pytest.raises(FileNotFoundError, match=r"python -m tools.learn_motion"):
         motions.load_weights(tmp_path / "none.npz")
     broken = tmp_path / "broken.npz"
     for content in (b"", b"no archive", motions.WEIGHTS.read_bytes()[:5000]):
         broken.write_bytes(content)
         motions.load_weights.cache_clear()
-        with pytest.raises(Problem, match=r"broken.npz"):
+        with pytest.raises(UserError, match=r"broken.npz"):
             motions.load_weights(broken)

@@ -1,23 +1,26 @@
 """Draw films of hands that spell: letters, J and Z with their movements, and what is between them.
 
-    python -m data.render_films --video data/jazz.mp4 --word JAZZ
+    python -m tools.render_films --video data/jazz.mp4 --word JAZZ
 
 A film is a list of moments through which a hand passes: its joints, its turn, its place and size. J
 and Z are strokes of the hand of I and of a pointing index finger. render_hands.py draws the hand.
 """
 
+import plumbing.startup  # noqa: F401  # sets the environment before any library loads
+
+# isort: split
 import argparse
-import sys
-from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # so that it runs by its path, too
-from data.download import Progress
-from data.plumbing import Problem, number, run, whole_file
-from data.render_hands import (
+from plumbing.download import Progress
+from plumbing.faults import UserError, run
+from plumbing.files import whole_file
+from plumbing.flags import number
+from step_2_dataset import LETTERS
+from tools.render_hands import (
     DETAIL,
     FINGERS,
     LONGER,
@@ -36,8 +39,7 @@ from data.render_hands import (
     rotations,
     smooth,
 )
-from data.rooms import draw_background
-from step_2_dataset import LETTERS
+from tools.rooms import draw_background
 
 # A moment, float (69,): the joints' angles (21, 3) and the hand's view (3,), in degrees, both as in
 # letters.txt; the place of its middle right of and above the picture's, in sides of the picture;
@@ -366,7 +368,7 @@ ROOMS = (0, 13)  # seeds
 def write_video(path, word, seed):
     """A film of a hand that spells `word`, first before a plain wall, then before a cluttered room.
 
-    Raises Problem if OpenCV cannot write it."""
+    Raises UserError if OpenCV cannot write it."""
     rng = np.random.default_rng(seed)
     plan = plan_film(read_poses(), rng, list(word), **PACE)
     times = np.arange(0, plan.now, 1 / FPS)
@@ -381,7 +383,7 @@ def write_video(path, word, seed):
         film.release()
         written = cv2.VideoCapture(str(draft))
         if int(written.get(cv2.CAP_PROP_FRAME_COUNT)) != len(moments):
-            raise Problem(f"{path}: OpenCV could not write the film")
+            raise UserError(f"{path}: OpenCV could not write the film")
 
 
 def draw_frame(moment, seed, room):

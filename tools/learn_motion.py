@@ -1,6 +1,6 @@
 """Train the network that reads J and Z from movements, on rendered films.
 
-    python -m data.learn_motions --films 3000 --out data/motions.npz
+    python -m tools.learn_motion --films 3000 --out pretrained/motion.npz
 
 It renders the films of `--seed`, shows each of them a few times, changed as cameras and people
 differ, to the model whose probabilities it will be given, and trains for two minutes: 16 minutes in
@@ -12,11 +12,12 @@ probabilities 62 % at 1.9; the path of the flow matched to drawn letters, in the
 recognizer (Wobbrock et al., 2007), 26 % at 2.4, to rendered ones 28 % at 5.4.
 """
 
+import plumbing.startup  # noqa: F401  # sets the environment before any library loads
+
+# isort: split
 import argparse
 import io
-import sys
 from functools import partial
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -24,9 +25,7 @@ import torch
 import torch.nn as nn
 from torch.nn import functional
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # so that it runs by its path, too
-from data.download import Progress
-from data.motions import (
+from camera.motion import (
     CELLS,
     NAMES,
     SCALE,
@@ -38,10 +37,13 @@ from data.motions import (
     Motion,
     mirrored,
 )
-from data.plumbing import number, run, write_file
-from data.render_films import draw_film, random_items
-from data.render_hands import ending, read_poses, start_workers
+from plumbing.download import Progress
+from plumbing.faults import run
+from plumbing.files import write_file
+from plumbing.flags import number
 from step_6_camera import find_model, load_model, read_letters
+from tools.render_films import draw_film, random_items
+from tools.render_hands import ending, read_poses, start_workers
 
 VERSIONS = 4  # of each film
 EARLY, LATE, OPEN = 0.12, 0.2, 0.5  # a sign ends from a share before its end to seconds after it
@@ -104,7 +106,7 @@ def examples(model, film, rng):
 
 
 class MotionNet(nn.Sequential):
-    """What data.motions.read computes: logits (n, 3) of windows (n, 2 * CELLS**2 + 3, STEPS)."""
+    """What camera.motion.read computes: logits (n, 3) of windows (n, 2 * CELLS**2 + 3, STEPS)."""
 
     def __init__(self):
         steps = (STEPS - SPAN) // STRIDES[0] + 1
@@ -123,7 +125,7 @@ class MotionNet(nn.Sequential):
         )
 
     def weights(self):
-        """Its weights as data.motions.read takes them."""
+        """Its weights as camera.motion.read takes them."""
         weights, channels = [], len(SCALE)
         for layer in self:
             if isinstance(layer, nn.Conv1d | nn.Linear):
@@ -180,7 +182,7 @@ def parse_args(argv=None):
     add("--films", type=number(int, 1, 10**6), default=3000, help="films to render (3000)")
     add("--seed", type=number(int, 0, 2**31), default=1, help="same seed, same films (1)")
     add("--workers", type=number(int, 1, 1000), default=2, help="processes to use (2)")
-    add("--out", type=ending(".npz"), default=WEIGHTS, help="file to write (data/motions.npz)")
+    add("--out", type=ending(".npz"), default=WEIGHTS, help="file to write (pretrained/motion.npz)")
     return parser.parse_args(argv)
 
 

@@ -7,15 +7,17 @@ import sys
 import pytest
 from conftest import ROOT
 
-from data import plumbing
-from data.plumbing import Problem, require_file, whole_file, write_file
+from plumbing import flags
+from plumbing.faults import UserError
+from plumbing.files import require_file, whole_file, write_file
 
 
 def run_script(folder, body, *options, **more):
     """Run a script that calls plumbing's `run` with a main of the lines `body`."""
     lines = "\n    ".join(body.splitlines())
     (folder / "script.py").write_text(
-        f"import sys\nsys.path.insert(0, {str(ROOT)!r})\nfrom data.plumbing import *\n"
+        f"import sys\nsys.path.insert(0, {str(ROOT)!r})\nfrom plumbing.faults import *\n"
+        "from plumbing.files import *\nfrom plumbing.flags import *\n"
         f"import os, signal\ndef main():\n    {lines}\nrun(main)\n"
     )
     command = [sys.executable, "-W", "error", *options, folder / "script.py"]
@@ -39,7 +41,7 @@ DROPPED = "class Dropped:\n def __del__(self): signal.raise_signal(signal"
 @pytest.mark.parametrize(
     ("body", "status", "line"),
     [
-        ("raise Problem('no\\nhand')", 1, "script.py: no hand\n"),
+        ("raise UserError('no\\nhand')", 1, "script.py: no hand\n"),
         ("open('nowhere/file')", 1, "script.py: nowhere/file: No such file or directory\n"),
         ("bytearray(2**60)", 1, "script.py: not enough memory\n"),
         ("raise KeyboardInterrupt", 130, ""),
@@ -115,7 +117,7 @@ def test_a_link_stays_one_and_a_device_is_written_into(tmp_path):
     assert (tmp_path / "file").read_bytes() == b"new"
     write_file("/dev/null", b"new")
     assert not os.path.isfile("/dev/null")
-    with pytest.raises(Problem, match="a folder, not a file"):
+    with pytest.raises(UserError, match="a folder, not a file"):
         write_file(tmp_path, b"new")
 
 
@@ -137,10 +139,10 @@ def test_what_is_no_file_to_read_is_named(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "file").write_bytes(b"12345")
     require_file(tmp_path / "file", "", most=5)
-    with pytest.raises(Problem, match="file: 5 bytes, more than 4"):
+    with pytest.raises(UserError, match="file: 5 bytes, more than 4"):
         require_file(tmp_path / "file", "", most=4)
     for name in ("pipe", "."):
-        with pytest.raises(Problem, match="a folder or a device, not a file"):
+        with pytest.raises(UserError, match="a folder or a device, not a file"):
             require_file(tmp_path / name, "")
     for name in ("none", "file/none"):
         with pytest.raises(FileNotFoundError, match="none: no such file; make one"):
@@ -148,5 +150,5 @@ def test_what_is_no_file_to_read_is_named(tmp_path):
 
 
 def test_numbers_and_names_of_flags():
-    assert plumbing.number(float, 0, 1)("0.5") == 0.5
-    assert plumbing.nonempty("x") == "x"
+    assert flags.number(float, 0, 1)("0.5") == 0.5
+    assert flags.nonempty("x") == "x"

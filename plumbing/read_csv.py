@@ -8,7 +8,8 @@ import zlib
 
 import numpy as np
 
-from data.plumbing import Problem, require_file
+from plumbing.faults import UserError
+from plumbing.files import require_file
 
 MAX_LINE = 10_000  # characters: room for 785 values
 MAX_LINES = 2_000_000  # the empty ones too; 1.6 GB of images
@@ -18,7 +19,7 @@ def read_csv(path, header, labels, advice):
     """The rows of a csv file, .gz or plain, under `header`, as uint8 (N, columns).
 
     The first column holds one of `labels`, the others 0..255. Raises FileNotFoundError, which ends
-    with `advice`, and Problem, which names file, line and reason, also for a file that has no end.
+    with `advice`, and UserError, which names file, line and reason, also for a file without end.
     """
     require_file(path, advice)
     lines = (line for _, line in number_lines(path, header))
@@ -28,17 +29,17 @@ def read_csv(path, header, labels, advice):
             rows = np.loadtxt(lines, np.uint8, comments=None, delimiter=",", ndmin=2)
         right = rows.shape[1] == header.count(",") + 1 and np.isin(rows[:, 0], labels).all()
     except UnicodeDecodeError as error:
-        raise Problem(f"{path}: not UTF-8 text, so no csv file ({error.reason})") from None
+        raise UserError(f"{path}: not UTF-8 text, so no csv file ({error.reason})") from None
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise Problem(f"{path}: damaged or cut short gzip file ({error})") from None
+        raise UserError(f"{path}: damaged or cut short gzip file ({error})") from None
     except ValueError:  # its row numbers are not the lines of the file
         rows, right = None, False
     if rows is not None and len(rows) == 0:
-        raise Problem(f"{path}: no rows after the header")
+        raise UserError(f"{path}: no rows after the header")
     if not right:
         for number, line in number_lines(path, header):
             if fault := find_fault(line.rstrip("\n").split(","), header.split(","), labels):
-                raise Problem(f"{path}, line {number}: {fault}")
+                raise UserError(f"{path}, line {number}: {fault}")
     return rows
 
 
@@ -50,10 +51,10 @@ def number_lines(path, header):
         lines = iter(lambda: file.readline(MAX_LINE), "")
         if next(lines, "").rstrip("\n") != header:
             first, second, *_, last = header.split(",")
-            raise Problem(f"{path}, line 1: the header is not {first},{second},...,{last}")
+            raise UserError(f"{path}, line 1: the header is not {first},{second},...,{last}")
         for number, line in enumerate(lines, start=2):
             if number > MAX_LINES:
-                raise Problem(f"{path}: more than {MAX_LINES:,} lines")
+                raise UserError(f"{path}: more than {MAX_LINES:,} lines")
             if line != "\n":
                 yield number, line
 

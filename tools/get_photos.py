@@ -1,7 +1,7 @@
 """Photographs of hands by people who put them on GitHub under an open licence: a third data set.
 
-    python -m data.get_photos                # fetch them
-    python -m data.get_photos --crops DIR    # or take ready crops, DIR/SOURCE/LETTER/NUMBER.png
+    python -m tools.get_photos                # fetch them
+    python -m tools.get_photos --crops DIR    # or take ready crops, DIR/SOURCE/LETTER/NUMBER.png
 
     data/photos_train.csv.gz: 12,152 photographs
 
@@ -11,6 +11,9 @@ project. What has been fetched is kept in data/.photos until all is there: a run
 goes on where it stopped.
 """
 
+import plumbing.startup  # noqa: F401  # sets the environment before any library loads
+
+# isort: split
 import argparse
 import contextlib
 import csv
@@ -18,7 +21,6 @@ import gzip
 import hashlib
 import re
 import shutil
-import sys
 import tempfile
 import zlib
 from collections import Counter
@@ -31,13 +33,13 @@ from urllib.parse import quote
 import cv2
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # for python data/get_photos.py
-
-from data.download import Progress, download
-from data.plumbing import Problem, nonempty, run, write_file
+from plumbing.download import Progress, download
+from plumbing.faults import UserError, run
+from plumbing.files import write_file
+from plumbing.flags import nonempty
 from step_2_dataset import DATA, HEADER, LETTERS, SIZE
 
-TABLE = Path(__file__).with_name("photos.csv")
+TABLE = Path(__file__).parents[1] / "data/photos.csv"
 RESULT = DATA / "photos_train.csv.gz"
 FETCHED = DATA / ".photos"  # what has been fetched so far, as images of 28x28 pixels
 SERVER = "https://raw.githubusercontent.com/"
@@ -99,7 +101,7 @@ def try_to_fetch(photo, failures):
         return None, f"not asked for, after {GIVE_UP} failures in a row"
     try:
         image = fetch_image(photo)
-    except Problem as problem:
+    except UserError as problem:
         failures[photo.repository] += 1
         return None, str(problem)
     failures[photo.repository] = 0
@@ -108,10 +110,10 @@ def try_to_fetch(photo, failures):
 
 
 def fetch_image(photo):
-    """The hand of a photograph on GitHub, as uint8 (28, 28). Raises Problem."""
+    """The hand of a photograph on GitHub, as uint8 (28, 28). Raises UserError."""
     content = fetch(photo)
     if git_sha1(content) != photo.blob_sha1:
-        raise Problem("another file than the table's: its sha1 differs")
+        raise UserError("another file than the table's: its sha1 differs")
     picture = decode(content, cv2.IMREAD_COLOR)
     square = cut_out(picture, photo.left, photo.top, photo.side)
     return shrink(cv2.cvtColor(square, cv2.COLOR_BGR2GRAY))
@@ -161,24 +163,24 @@ COLUMNS = {  # of the table: what a value looks like
 
 
 def read_table(path):
-    """The rows of a table such as photos.csv, as a list of Photo. Raises Problem naming file, line
-    and reason, OSError if the file cannot be read."""
+    """The rows of a table such as photos.csv, as a list of Photo. Raises UserError naming file,
+    line and reason, OSError if the file cannot be read."""
     photos = []
     with open(path, encoding="utf-8", newline="") as file:
         rows = csv.reader(file, strict=True)
         try:
             if next(rows, None) != list(COLUMNS):
-                raise Problem(f"{path}, line 1: the header is not {','.join(COLUMNS)}")
+                raise UserError(f"{path}, line 1: the header is not {','.join(COLUMNS)}")
             for row in rows:
                 if fault := find_fault(row):
-                    raise Problem(f"{path}, line {rows.line_num}: {fault}")
+                    raise UserError(f"{path}, line {rows.line_num}: {fault}")
                 photos.append(Photo(*row[:-3], *map(int, row[-3:])))
         except UnicodeDecodeError as error:
-            raise Problem(f"{path}: not UTF-8 text, so no csv file ({error.reason})") from None
+            raise UserError(f"{path}: not UTF-8 text, so no csv file ({error.reason})") from None
         except csv.Error as error:
-            raise Problem(f"{path}, line {rows.line_num}: {error}") from None
+            raise UserError(f"{path}, line {rows.line_num}: {error}") from None
     if not photos:
-        raise Problem(f"{path}: no rows after the header")
+        raise UserError(f"{path}: no rows after the header")
     return photos
 
 
@@ -196,7 +198,7 @@ def find_fault(row):
 
 
 def fetch(photo):
-    """The file (bytes) of a photograph on GitHub. Raises Problem."""
+    """The file (bytes) of a photograph on GitHub. Raises UserError."""
     url = f"{SERVER}{photo.repository}/{photo.commit}/{quote(photo.path)}"
     with tempfile.TemporaryDirectory(dir=FETCHED) as folder:
         path = Path(folder, "picture")
@@ -226,9 +228,9 @@ def read_images(paths):
     for photo, path in paths.items():
         try:
             if not path.is_file():  # a pipe would be waited for
-                raise Problem("no such file")
+                raise UserError("no such file")
             images[photo] = shrink(decode(path.read_bytes(), cv2.IMREAD_GRAYSCALE))
-        except Problem as problem:
+        except UserError as problem:
             missing[photo] = str(problem)
         except OSError as error:
             missing[photo] = error.strerror
@@ -236,14 +238,14 @@ def read_images(paths):
 
 
 def decode(content, flags):
-    """A picture from the bytes of its file, by OpenCV's `flags`. Raises Problem."""
+    """A picture from the bytes of its file, by OpenCV's `flags`. Raises UserError."""
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # a fault is told in one line
     picture = None
     if content:
         with contextlib.suppress(cv2.error):  # a picture that is too large
             picture = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     if picture is None:
-        raise Problem("not a picture that OpenCV can read")
+        raise UserError("not a picture that OpenCV can read")
     return picture
 
 
@@ -251,10 +253,10 @@ def decode(content, flags):
 
 
 def tell_missing(missing, photos):
-    """Print how many photographs could not be had, and why. Raises Problem if it is all of them."""
+    """Print how many photographs could not be had, and why. Raises UserError if all."""
     if len(missing) == len(photos):
         reason = next(iter(missing.values()))  # the first one's: others were perhaps not asked for
-        raise Problem(f"none of {len(photos):,} photographs could be had: {reason}")
+        raise UserError(f"none of {len(photos):,} photographs could be had: {reason}")
     if missing:
         print(f"{len(missing):,} of {len(photos):,} photographs could not be had:")
     for reason, count in Counter(missing.values()).most_common():
@@ -265,10 +267,10 @@ def tell_missing(missing, photos):
 def write_csv(path, images):
     """Write pairs of a Photo and its image, uint8 (28, 28), in Sign Language MNIST's format, .gz.
 
-    Raises Problem rather than replace a file that has more images.
+    Raises UserError rather than replace a file that has more images.
     """
     if (before := count_images(path)) > len(images):
-        raise Problem(
+        raise UserError(
             f"{path} has {before:,} photographs, {len(images):,} could be had now: "
             "it stays as it is; remove it first to have the smaller one"
         )

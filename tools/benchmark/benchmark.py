@@ -5,6 +5,9 @@ else running. What would take the tutorial's way minutes is measured in part and
 with ~; > marks a time after which TARGET was not reached.
 """
 
+import plumbing.startup  # noqa: F401  # sets the environment before any library loads
+
+# isort: split
 import contextlib
 import gzip
 import io
@@ -21,19 +24,19 @@ import numpy as np
 import onnxruntime as ort
 import torch
 import torch.nn as nn
-import tutorial
-from time_to_target import TARGET
 from torch.utils.data import DataLoader
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
+import step_2_dataset
+import step_3_train
+import step_4_evaluate
+import step_6_camera
+from camera.model import load_model
+from camera.view import View
+from plumbing.faults import run
+from tools.benchmark import tutorial
+from tools.benchmark.time_to_target import TARGET
 
-import step_2_dataset  # noqa: E402
-import step_3_train  # noqa: E402
-import step_4_evaluate  # noqa: E402
-import step_6_camera  # noqa: E402
-from data.plumbing import run  # noqa: E402
-
+ROOT = Path(__file__).parents[2]
 PART = 200  # batches of an epoch, or images, that stand for all
 FRAMES, ROUNDS = 200, 20  # frames are read in turns
 FILES = step_2_dataset.SETS[step_2_dataset.SIGN_MNIST]
@@ -105,7 +108,7 @@ def compare_training(tutorial_epoch):
 def time_to_target(way):
     """Seconds, start and reading included but measuring not, and ">" if TARGET was not reached."""
     start = time.perf_counter()
-    end, measuring = run_script("tests/time_to_target.py", way).splitlines()[-1].split()
+    end, measuring = run_script("tools/benchmark/time_to_target.py", way).splitlines()[-1].split()
     return time.perf_counter() - start - float(measuring), "" if end == "reached" else ">"
 
 
@@ -148,9 +151,9 @@ def per_frame(*ways):
 def compare_frames():
     frame = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
     Path("ours").write_bytes(step_4_evaluate.export(step_3_train.Net()).SerializeToString())
-    model = step_6_camera.load_model("ours")
+    model = load_model("ours")
     session = ort.InferenceSession(tutorial.export(tutorial.Net()))
-    view = step_6_camera.View(step_6_camera.Speller(model.alphabet, 0.5), step_6_camera.BOX, 0, "")
+    view = View(step_6_camera.Speller(model.alphabet, 0.5), step_6_camera.BOX, 0, "")
     moving, moments = [frame, np.roll(frame, 8, axis=1)], itertools.count()
 
     def read():

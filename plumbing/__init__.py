@@ -1,0 +1,1 @@
+"""What lies under every script: how it starts and fails, files, flags, downloads."""

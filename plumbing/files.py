@@ -1,0 +1,104 @@
+"""Write files whole or not at all, and read none that has no end."""
+
+import contextlib
+import glob
+import os
+import secrets
+import shutil
+import stat
+from pathlib import Path
+
+from plumbing.faults import UserError, in_a_line
+
+
+@contextlib.contextmanager
+def whole_file(path):
+    """Give a temporary path beside `path` to write to, moved to `path` when the block ends well: an
+    interrupted run, or a full disk, leaves the old file whole.
+
+    A symbolic link stays one, and its target is replaced; a device or a pipe is written into.
+    """
+    path = Path(os.path.realpath(path))
+    if path.is_dir():
+        raise UserError(f"{path}: a folder, not a file to write to")
+    if path.exists() and not stat.S_ISREG(path.stat().st_mode):
+        yield path
+        return
+    clear_drafts(path.parent, path.stem)
+    draft = path.with_name(f"{draft_name(path.stem)}{path.suffix}")
+    try:
+        draft.touch(exist_ok=False)
+        yield draft
+        draft.replace(path)
+    except OSError as error:
+        if error.filename in (draft, str(draft)):
+            error.filename = str(path)  # the name that the user knows
+        raise
+    finally:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+
+
+@contextlib.contextmanager
+def growing_file(path):
+    """`whole_file` for what grows until the user ends it: Ctrl-C or a signal leaves it whole, too,
+    or the old one where nothing has been written yet. What a fault cuts short is kept as
+    NAME.partial.EXT, and the old file as it was."""
+    ended = None
+    with whole_file(path) as draft:
+        try:
+            yield draft
+        except (KeyboardInterrupt, SystemExit) as signal:
+            if draft.stat().st_size == 0:
+                raise
+            ended = signal
+        except (UserError, OSError) as error:
+            if not draft.is_file() or draft.stat().st_size == 0:
+                raise
+            partial = draft.replace(Path(path).with_stem(f"{Path(path).stem}.partial"))
+            raise UserError(f"{in_a_line(error)}; {partial} is what came before") from error
+    if ended:
+        raise ended
+
+
+def draft_name(stem):
+    """A name for what is not finished, which nobody can guess and which says whose it is."""
+    return f".{stem}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
+
+
+def clear_drafts(folder, stem):
+    """Remove what is named by `draft_name` in `folder`, of runs that were killed."""
+    for path in Path(folder).glob(f".{glob.escape(stem)}.*.tmp*"):
+        owner = path.name.removeprefix(f".{stem}.").split(".")[0]
+        if owner.isdecimal() and not is_running(int(owner)):
+            with contextlib.suppress(OSError):  # another run may be doing the same
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def is_running(process):
+    """Whether there is a process of that number. On Windows, to ask would end it."""
+    try:
+        return os.name == "nt" or os.kill(process, 0) is None
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+
+
+def require_file(path, advice, most=None):
+    """Raise FileNotFoundError, which ends with `advice`, if `path` is not there, and UserError if
+    it is no file, as reading a pipe may never end, or has more than `most` bytes."""
+    try:
+        status = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(f"{path}: no such file; {advice}") from None
+    if not stat.S_ISREG(status.st_mode):
+        raise UserError(f"{path}: a folder or a device, not a file")
+    if most and status.st_size > most:
+        raise UserError(f"{path}: {status.st_size:,} bytes, more than {most:,}")
+
+
+def write_file(path, content):
+    """Write `content` (bytes) to `path` as `whole_file` does."""
+    with whole_file(path) as draft:
+        draft.write_bytes(content)

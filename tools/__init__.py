@@ -1,0 +1,1 @@
+"""Programs run by hand, `python -m tools.NAME`. No script imports them."""
