@@ -32,7 +32,8 @@ def run(main):
     """
     from plumbing.startup import is_own_process  # here: it changes the environment, as scripts may
 
-    with contextlib.nullcontext() if is_own_process() else borrowed_process():
+    is_own = is_own_process()
+    with contextlib.nullcontext() if is_own else borrowed_process():
         prepare_process()
         try:
             main()
@@ -46,7 +47,7 @@ def run(main):
                 raise
             sys.exit(128 + ENDING[0])
         finally:
-            if is_own_process():
+            if is_own:
                 signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt
                 give_up_output()
 

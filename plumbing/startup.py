@@ -24,7 +24,8 @@ def is_own_process():
     """
     main = sys.modules["__main__"]
     started = {os.path.basename(argument) for argument in sys.orig_argv[1:]}
-    file, module = getattr(main, "__file__", None), getattr(main.__spec__, "name", None)
+    file = getattr(main, "__file__", None)
+    module = getattr(getattr(main, "__spec__", None), "name", None)  # a second %run leaves none
     return bool(file) and not started.isdisjoint([os.path.basename(file), module])
 
 

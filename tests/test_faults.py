@@ -100,6 +100,7 @@ except KeyboardInterrupt: print("Ctrl-C works")
     [
         ("print('done')", ["done"]),
         ("import plumbing.startup\nprint('done')\nexit_now()", ["done"]),
+        ("del sys.modules['__main__'].__spec__\nexit_now()\nprint('done')", ["done"]),
         ("raise UserError('no hand')", ["status script.py: no hand"]),
         ("signal.raise_signal(signal.SIGINT)", ["status 130"]),
         ("signal.raise_signal(signal.SIGTERM)", ["status 143"]),
