@@ -32,6 +32,11 @@ class Model:
     nothing: float = -np.inf  # logit of no hand: the tutorial's model knows no such class
     threshold: float = 0.53  # least probability of a letter; ours, the tutorial has none
 
+    @property
+    def note(self):
+        """What its maker says of it, such as how well it reads; "" for nothing."""
+        return self.session.get_modelmeta().custom_metadata_map.get("note", "")
+
     def logits(self, inputs, turn=None, options=None):
         """Logits float32 (letters,) of one image, float32 (1, 1, size, size), the mean of all looks
         or those of the look whose turn it is; else UserError."""
