@@ -194,7 +194,7 @@ class FakeCapture:
 
 
 class FakeFinder:
-    """Stands in for HandFinder: finds the hand in these squares (left, top, side), None for none."""
+    """Stands in for HandFinder: finds the hand in squares (left, top, side); None is no hand."""
 
     def __init__(self, *squares):
         self.squares, self.times = list(squares), []
