@@ -143,10 +143,7 @@ def handle_key(key, view):
     if key in PAGES:
         view.page = PAGES[key] if view.page != PAGES[key] else ""
     if key == "f":
-        try:
-            view.finder = None if view.finder else HandFinder()
-        except UserError as error:  # the text so far is worth more
-            view.note = str(error)
+        toggle_follow(view)
     edits = {
         " ": ("SPACE", speller.text + " "),
         "\b": ("BACKSPACE", speller.text[:-1]),
@@ -155,6 +152,15 @@ def handle_key(key, view):
     }
     edit, speller.text = edits.get(key, (None, speller.text))
     return edit
+
+
+def toggle_follow(view):
+    """Follow the hand, or stop. Where the finder cannot be loaded, a note says so."""
+    try:
+        view.finder = None if view.finder else HandFinder()
+    except UserError as error:  # the text so far is worth more
+        view.note = str(error)
+    view.speller.motion.clear()  # the box jumps: this is no movement of the hand
 
 
 def log(files, now, what):

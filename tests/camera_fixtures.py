@@ -264,4 +264,4 @@ def words(monkeypatch):
 
 @pytest.fixture(scope="session")
 def long_video(tmp_path_factory):
-    return save_video(tmp_path_factory.mktemp("video") / "long.avi", ("H", 2), ("I", 28), fps=15)
+    return save_video(tmp_path_factory.mktemp("video") / "long.avi", ("H", 1), ("I", 29), fps=15)

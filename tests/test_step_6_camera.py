@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -28,8 +29,10 @@ from camera_fixtures import (
 from conftest import ROOT, assert_one_line, shell
 
 import step_6_camera
-from camera.speller import HOLD
-from camera.view import KEYS
+from camera.hand import HandFinder
+from camera.model import load_model
+from camera.speller import HOLD, Speller
+from camera.view import KEYS, View
 from plumbing.faults import UserError
 from step_6_camera import SIGNED, center_crop, handle_key, translate
 
@@ -268,10 +271,15 @@ def test_a_hand_is_read_where_it_is_found(model):
     assert view.speller.letter is None  # it looks elsewhere
 
 
-def test_the_film_is_spelled_when_its_hand_is_followed(headless):
-    shipped = str(ROOT / "pretrained/signlanguage.onnx")
-    lines = headless(ROOT / "data/hello.mp4", "--follow", model=shipped)
-    assert lines[-1] == "Spelled: HELLO"
+def test_the_hand_of_the_film_that_comes_along_is_followed():
+    shipped, film = load_model(ROOT / "pretrained/signlanguage.onnx"), ROOT / "data/hello.mp4"
+    view = View(Speller(shipped.alphabet, shipped.threshold), 0.7, False, "", finder=HandFinder())
+    for number, frame in zip(range(40), frames_of(film), strict=False):
+        translate(shipped, frame, number / 25, view, number)
+    assert view.speller.text == "H"
+    left, top, side = view.square
+    assert 0 < left < left + side < frame.shape[1]
+    assert 0 < top < top + side < frame.shape[0]
 
 
 def test_pictures_are_followed_too(tmp_path, headless, monkeypatch):
@@ -285,10 +293,13 @@ def test_pictures_are_followed_too(tmp_path, headless, monkeypatch):
 def test_the_key_f_follows_the_hand_and_stops(model, monkeypatch):
     view, finder = view_of(model, sign("A")), FakeFinder(None)
     monkeypatch.setattr(step_6_camera, "HandFinder", lambda: finder)
+    cleared = []
+    view.speller.motion = SimpleNamespace(clear=lambda: cleared.append("of the old box"))
     handle_key("f", view)
     assert view.finder is finder
     handle_key("f", view)
     assert view.finder is None
+    assert len(cleared) == 2
 
 
 def test_a_finder_that_cannot_be_loaded_is_told(model, video, start, model_path, monkeypatch):
@@ -369,7 +380,7 @@ def test_wrong_usage_is_status_2(arguments, workdir, start):
 def test_help_tells_flags_and_keys(start):
     done = start("--help")
     assert done.returncode == 0
-    flags = ["source", "model", "follow", "box", "hold", "threshold", "no-mirror", "headless", "record"]
+    flags = "source model follow box hold threshold no-mirror headless record".split()  # noqa: SIM905
     told = [f"{key:<12}{meaning}" for key, meaning in KEYS.items()]
     assert all(words in done.stdout for words in [*told, *(f"--{flag}" for flag in flags)])
     assert SIGNED in done.stdout
