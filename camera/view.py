@@ -240,9 +240,7 @@ def draw_text(pixels, view):
     """Write the text along the bottom, its end if it is long, and what keys there are."""
     width = pixels.shape[1]
     darken(pixels, 0, VIEW_HEIGHT - BAR, width, VIEW_HEIGHT)
-    follow = "stop following" if view.finder else "follow the hand"
-    keys = "H: help" if view.speller.text else f"H: help   S: signs   F: {follow}"
-    keys = keys if view.offers_keys else ""
+    keys = name_keys(view)
     write(pixels, keys, width - 16, VIEW_HEIGHT - 20, 15, SOFT, RIGHT, 400)
     room = width - 50 - measure(keys, 15, 400)
     if view.speller.text:
@@ -250,6 +248,16 @@ def draw_text(pixels, view):
         write(pixels, words, 18, VIEW_HEIGHT - 17, 36)
     else:
         write(pixels, cut_end(view.title, 20, room), 18, VIEW_HEIGHT - 17, 20, SOFT)
+
+
+def name_keys(view):
+    """Return what to say of the keys: all that help a newcomer, while there is room."""
+    if not view.offers_keys:
+        return ""
+    if view.page:
+        return {"help": "H: hide", "signs": "S: hide"}[view.page]
+    follow = "stop following" if view.finder else "follow the hand"
+    return "H: help" if view.speller.text else f"H: help   S: signs   F: {follow}"
 
 
 def draw_help(pixels):

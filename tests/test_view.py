@@ -90,6 +90,11 @@ def test_the_first_screen_names_the_keys_that_help_a_newcomer(model, words):
     words.clear()
     render(view_of(model, sign("B"), text="B"))
     assert "H: help" in words
+    render(view_of(model, sign("B"), page="signs"))
+    assert "S: hide" in words
+    words.clear()
+    render(view_of(model, sign("B"), offers_keys=False))  # a picture, where any key is the next
+    assert not [word for word in words if "H: " in word]
 
 
 def test_help_tells_the_keys_and_how_j_and_z_are_signed(model, words):
