@@ -2,7 +2,7 @@
 
     $ python step_6_camera.py --source data/hello.mp4 --headless
     Model: pretrained/signlanguage.onnx
-    1.20	H
+    1.08	H
     ...
     Spelled: HELLO
 
@@ -104,15 +104,14 @@ def translate(model, frame, now, view, frame_number=None):
     Returns the letter that it adds to the text, or None. Where no hand is found, nothing is read.
     """
     view.latency.start()
-    view.frame, view.square = frame, None
-    if view.finder:
-        hand = view.finder.find(frame, None if frame_number is None else now)
-        view.square = hand and hand.box
-    if view.finder and not view.square:
+    moment = None if frame_number is None else now
+    hand = view.finder.find(frame, moment) if view.finder else None
+    view.frame, view.square = frame, hand and hand.box
+    if view.finder and not hand:
         view.image, probabilities = None, np.zeros(len(model.alphabet), np.float32)
     else:
-        square = view.square
-        view.image, probabilities = classify(model, frame, view.box, frame_number, square)
+        reading = classify(model, frame, view.box, frame_number, view.square)
+        view.image, probabilities = reading
     letter = view.speller.update(probabilities, now, view.image)
     view.latency.stop()
     return letter
