@@ -11,13 +11,10 @@ import onnx
 import pytest
 from camera_fixtures import ALPHABET, cell, parse, save_model, sign
 from conftest import assert_one_line
-from onnx import helper, numpy_helper
 
 from camera import model as models
 from camera.model import load_model
-from camera.speller import Speller
-from camera.view import View
-from step_6_camera import BOX_SHARE, classify, translate
+from step_6_camera import BOX_SHARE, classify
 
 
 def seen(picture, model, box=1.0):
@@ -65,32 +62,9 @@ def test_every_letter_of_the_alphabet_is_read(model):
         assert image[cell(letter)].mean() > 200
 
 
-@pytest.mark.parametrize(("looks", "read"), [("2", "LRLR"), ("0", "BBBB")])
-def test_frames_of_a_video_take_the_views_in_turn(looks, read, tmp_path):
-    """By a model that can be asked to; a picture always in all ways."""
-    model = parse(
-        """turns (float[n, 1, 28, 28] input, int64[looks] looks) => (float[1, 3] logits)
-        { views = Gather <axis=0> (table, looks) logits = ReduceSum <keepdims=1> (views, axis) }"""
-    )
-    table = np.float32([[3, 0, 2], [0, 3, 2]])  # L, R; both together are B
-    for name, value in (("table", table), ("looks", np.arange(2)), ("axis", np.array([0]))):
-        model.graph.initializer.append(numpy_helper.from_array(value, name))
-    helper.set_model_props(model, {"alphabet": "LRB", "looks": looks})
-    onnx.save(model, tmp_path / "m.onnx")
-    model = load_model(tmp_path / "m.onnx")
-    view = View(Speller("LRB", 0.4), 1.0, False, "")
-    letters = []
-    for turn in range(4):  # after a gap nothing is smoothed
-        translate(model, sign("A"), 5 * turn, view, turn)
-        letters.append(view.speller.letter)
-    assert "".join(letters) == read
-    translate(model, sign("A"), 20, view)
-    assert view.speller.letter == "B"
-
-
 def test_a_model_without_metadata_is_the_tutorials(model, tmp_path):
     assert (model.alphabet, model.mean, model.std) == ("ABCDEFGHIKLMNOPQRSTUVWXY", 0.485, 0.229)
-    assert (model.size, model.nothing, model.threshold) == (28, -np.inf, 0.53)
+    assert (model.size, model.no_hand_logit, model.threshold) == (28, -np.inf, 0.53)
     other = load_model(save_model(tmp_path / "m.onnx", batch=1, name="image"))
     assert ALPHABET[classify(other, sign("K"), BOX_SHARE)[1].argmax()] == "K"
 
@@ -104,17 +78,6 @@ def test_metadata_are_read_and_used(tmp_path):
     image, white = classify(model, np.full((9, 9, 3), 255, np.uint8))
     assert image.shape == (4, 4)
     assert white[1] == pytest.approx(1 / (1 + np.exp(-2)))  # the second logit is 2
-
-
-@pytest.mark.parametrize("nothing", [-80.0, 0.0, 3.0, 900.0])
-def test_the_no_hand_logit_takes_its_share_of_the_probability(tmp_path, nothing):
-    weights = np.zeros((784, 24), np.float32)
-    weights[:, 5] = 2 / 784 * 0.229 / (1 - 0.485)  # the logit of F is 2 for a white image
-    path = save_model(tmp_path / "m.onnx", {"nothing": str(nothing)}, weights=weights)
-    _, probabilities = classify(load_model(path), np.full((28, 28, 3), 255, np.uint8))
-    odds = np.exp([0] * 5 + [2] + [0] * 18 + [min(nothing, 100)])
-    assert probabilities == pytest.approx(odds[:24] / odds.sum(), abs=1e-6)
-    assert probabilities.dtype == np.float32
 
 
 def test_own_model_comes_before_the_shipped_one(tmp_path, workdir, monkeypatch, start):
@@ -155,8 +118,10 @@ WRONG_MODELS = {
     "std of nothing": lambda path: save_model(path, {"std": "0"}),
     "huge std": lambda path: save_model(path, {"std": "1e300"}),
     "size of nothing": lambda path: save_model(path, {"size": "-3"}),
-    "nothing is no number": lambda path: save_model(path, {"nothing": "nan"}),
-    "certainly nothing": lambda path: save_model(path, {"nothing": "inf"}),
+    "no-hand logit no number": lambda path: save_model(path, {"no_hand_logit": "nan"}),
+    "never a hand": lambda path: save_model(path, {"no_hand_logit": "inf"}),
+    "never a hand, by its old name": lambda path: save_model(path, {"nothing": "inf"}),
+    "five views": lambda path: save_model(path, {"views": "5"}),
     "no UTF-8": lambda path: write_bytes(
         path, Path(save_model(path, {"alphabet": "~~"})).read_bytes().replace(b"~~", b"\xff\xfe")
     ),
