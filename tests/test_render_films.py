@@ -4,7 +4,7 @@ seed, and what cannot be done is refused in one line."""
 import numpy as np
 import pytest
 
-pytest.importorskip("anny", reason="anny is not installed (pip install -r data/requirements.txt)")
+pytest.importorskip("anny", reason="anny is not installed (pip install -r tools/requirements.txt)")
 
 import cv2
 import torch
