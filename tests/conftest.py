@@ -29,6 +29,13 @@ if hasattr(signal, "SIGHUP"):  # Windows has none
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
+def pytest_collection_modifyitems(items):
+    """Keep the tests of a file, or of files with the same GROUP, in one of the test processes."""
+    for item in items:
+        group = getattr(item.module, "GROUP", item.path.name)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture
 def workdir(tmp_path, monkeypatch):
     """Make an empty current folder; the environment names no data set."""

@@ -16,6 +16,9 @@ from tools import learn_motion, render_films
 from tools.render_hands import read_poses
 
 
+GROUP = "anny"  # one process: at its first use anny prepares its data
+
+
 @pytest.fixture(scope="module")
 def poses():
     return read_poses()

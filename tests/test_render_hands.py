@@ -18,6 +18,7 @@ from tools import render_hands, rooms
 
 BUILD = dict.fromkeys(("gender", "muscle", "weight", "height", "proportions", "age"), 0.5)
 AS_IT_IS = np.zeros((1, 4))  # fingers no longer than anny's
+GROUP = "anny"  # one process: at its first use anny prepares its data
 INDEX, MIDDLE = render_hands.FINGERS[:2]
 SHIPPED = ROOT / "pretrained/signlanguage.onnx"
 SAME = 0.02  # share of pixels that may differ in the same image
