@@ -15,7 +15,6 @@ from step_2_dataset import LETTERS
 from tools import learn_motion, render_films
 from tools.render_hands import read_poses
 
-
 GROUP = "anny"  # one process: at its first use anny prepares its data
 
 
