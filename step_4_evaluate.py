@@ -36,10 +36,10 @@ from step_2_dataset import (
     MEAN,
     NO_HAND,
     RENDERED,
-    ROOMS,
     SETS,
     SIZE,
     STD,
+    WITHOUT_HAND,
     SignLanguageMNIST,
     available_sets,
     find_csv,
@@ -171,9 +171,9 @@ def validate():
     threshold = choose_threshold(*tests[letters])
     model.metadata_props.add(key="threshold", value=str(threshold))
     write_file(MODEL, model.SerializeToString())
-    judged = [tests[name] for name in (letters, ROOMS) if name in tests]
+    judged = [tests[name] for name in (letters, WITHOUT_HAND) if name in tests]
     print_passed(threshold, *map(np.concatenate, zip(*judged, strict=True)))
-    matrices = {name: confusion_matrix(*tests[name]) for name in tests if name != ROOMS}
+    matrices = {name: confusion_matrix(*tests[name]) for name in tests if name != WITHOUT_HAND}
     for name, matrix in matrices.items():
         print_letters(f"{name}, validation", matrix)
     save_confusion(PICTURE, matrices, LETTERS)
@@ -211,9 +211,9 @@ def get_loaders():
         (name, part): DataLoader(SignLanguageMNIST(find_csv(file)), BATCH_SIZE)
         for name in available_sets()
         for part, file in zip(("Training", "Validation"), SETS[name], strict=True)
-        if file and (name, part) != (ROOMS, "Training")
+        if file and (name, part) != (WITHOUT_HAND, "Training")
     }
-    if not any(part == "Validation" and name != ROOMS for name, part in loaders):
+    if not any(part == "Validation" and name != WITHOUT_HAND for name, part in loaders):
         raise UserError("data/: no letters to validate on; python step_2_dataset.py gets some")
     return loaders
 

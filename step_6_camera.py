@@ -24,8 +24,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-
 from camera.hand import HandFinder, crop_square
+
 from camera.model import find_model, load_model, read_letters, shrink
 from camera.pictures import list_pictures, read_picture
 from camera.recorder import CODECS, Recorder

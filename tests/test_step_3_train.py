@@ -21,6 +21,7 @@ import step_3_train as step_3
 from plumbing.faults import UserError
 from step_2_dataset import SignLanguageMNIST, get_train_test_loaders
 from step_3_train import Net, fit, train
+from tools import distill
 
 
 def states_equal(first, second):
@@ -37,7 +38,7 @@ def trained(epochs=2, seed=1, extra=(), repeats=0, **options):
 def load(extra=(), repeats=0):
     """A DataLoader of the data and `extra`, or an Answered one if it `repeats` answers."""
     loader, _ = get_train_test_loaders(48, extra=extra)
-    return step_3.Answered(loader, shout, repeats, torch.device("cpu")) if repeats else loader
+    return distill.SoftTargets(loader, shout, repeats, torch.device("cpu")) if repeats else loader
 
 
 def shout(images):
@@ -113,7 +114,7 @@ def test_blur_is_the_mean_of_the_square_around_a_pixel_within_the_image():
 
 
 def test_a_teacher_takes_and_gives_what_net_does():
-    teacher, images = step_3.Teacher().eval(), torch.randn(3, 1, 28, 28)
+    teacher, images = distill.Teacher().eval(), torch.randn(3, 1, 28, 28)
     assert teacher(images).shape == (3, len(LETTERS))
     torch.testing.assert_close(teacher(images)[1:2], teacher(images[1:2]), atol=1e-5, rtol=1e-5)
 
@@ -130,7 +131,7 @@ def test_net_learns_what_its_teacher_says_whatever_the_labels(data):
 
     torch.manual_seed(0)
     net = Net()
-    fit(net, step_3.Answered(trainloader, teacher, 2, torch.device("cpu")), 2, 0.1)
+    fit(net, distill.SoftTargets(trainloader, teacher, 2, torch.device("cpu")), 2, 0.1)
     with torch.no_grad():
         logits = F.pad(net.eval()(torch.stack(images)), (0, 1))
     assert logits.argmax(1).tolist() == [1, len(LETTERS)]
@@ -165,7 +166,7 @@ def test_an_epoch_shows_each_image_and_its_answer_several_times(data):
         return shout(images)
 
     loader, _ = get_train_test_loaders(100)
-    answered = step_3.Answered(loader, teacher, 3, torch.device("cpu"))
+    answered = distill.SoftTargets(loader, teacher, 3, torch.device("cpu"))
     batches = list(answered)
     assert len(batches) == len(answered) == 3 * 5
     assert len(asked) == 480
@@ -182,13 +183,13 @@ def test_an_epoch_shows_each_image_and_its_answer_several_times(data):
         for name in first:
             torch.testing.assert_close(other[name][order[1]], first[name][order[0]])
     logits = F.pad(shout(second["image"]), (0, 1))
-    torch.testing.assert_close(second["answers"], logits.softmax(dim=1), atol=1e-5, rtol=0)
+    torch.testing.assert_close(second["soft_target"], logits.softmax(dim=1), atol=1e-5, rtol=0)
 
 
 def test_several_teachers_are_taken_for_one_by_their_mean():
     teachers, images = [Net().eval(), Net().eval()], torch.randn(3, 1, 28, 28)
     mean = (teachers[0](images) + teachers[1](images)) / 2
-    torch.testing.assert_close(step_3.average(teachers)(images), mean)
+    torch.testing.assert_close(distill.average(teachers)(images), mean)
 
 
 def test_training_makes_no_letter_probable_where_no_hand_is(data):
