@@ -576,7 +576,7 @@ def draw_readable(judge, hand, poses, seed, indices):
         again = [indices[k] for k in missing]
         pictures = draw_pictures(hand, poses, seed, again, attempt=attempt)[1]
         for k, i, picture in zip(missing, again, pictures, strict=True):
-            share = read_letters(model, picture, turn=0)[i % len(LETTERS)]  # one view
+            share = read_letters(model, picture, 0)[i % len(LETTERS)]  # one view
             if share > shares[k]:
                 chosen[k], shares[k] = picture, share
     return chosen
