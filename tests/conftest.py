@@ -12,6 +12,17 @@ import threading
 from pathlib import Path
 
 import pytest
+from camera_fixtures import (  # noqa: F401  # fixtures
+    headless,
+    long_video,
+    model,
+    model_path,
+    play,
+    start,
+    video,
+    window,
+    words,
+)
 
 from tools.fuzz.small_data import (  # noqa: F401  # for the tests
     FILE_LABELS,
@@ -85,14 +96,14 @@ def serve():
     """
     servers = []
 
-    def start(content):
+    def publish(content):
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         server.content, server.daemon_threads = content, True
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         servers.append(server)
         return f"http://127.0.0.1:{server.server_port}/"
 
-    yield start
+    yield publish
     for server in servers:
         server.shutdown()
         server.server_close()
