@@ -41,7 +41,7 @@ from camera.motion import (
 )
 from plumbing.faults import run
 from plumbing.files import write_file
-from plumbing.flags import number
+from plumbing.flags import bounded
 from plumbing.progress import Progress
 from tools.render_films import draw_film, random_items
 from tools.render_hands import ending, read_poses, start_workers
@@ -183,9 +183,9 @@ def parse_args(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--model", metavar="FILE", default=str(find_model()), help="ONNX file (%(default)s)")
-    add("--films", type=number(int, 1, 10**6), default=3000, help="films to render (3000)")
-    add("--seed", type=number(int, 0, 2**31), default=1, help="same seed, same films (1)")
-    add("--workers", type=number(int, 1, 1000), default=2, help="processes to use (2)")
+    add("--films", type=bounded(int, 1, 10**6), default=3000, help="films to render (3000)")
+    add("--seed", type=bounded(int, 0, 2**31), default=1, help="same seed, same films (1)")
+    add("--workers", type=bounded(int, 1, 1000), default=2, help="processes to use (2)")
     add("--out", type=ending(".npz"), default=WEIGHTS, help="file to write (pretrained/motion.npz)")
     return parser.parse_args(argv)
 

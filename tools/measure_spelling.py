@@ -23,10 +23,10 @@ import numpy as np
 
 from camera.model import find_model, load_model, read_letters
 from camera.motion import HANDS, SIGNS
+from camera.speller import HOLD, Speller
 from plumbing.faults import run
-from plumbing.flags import number
+from plumbing.flags import bounded
 from step_2_dataset import LETTERS
-from step_6_camera import HOLD, Speller
 from tools.learn_motion import film_of
 from tools.render_films import draw_film
 from tools.render_hands import read_poses, start_workers
@@ -168,10 +168,10 @@ def parse_args(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--model", metavar="FILE", default=str(find_model()), help="ONNX file (%(default)s)")
-    add("--films", type=number(int, 1, 10**5), default=24, help="of each kind (24)")
-    add("--seed", type=number(int, 0, 2**31), default=9000, help="same seed, same films (9000)")
-    add("--hold", type=number(float, 0, 100, above=True), default=HOLD, help=f"seconds ({HOLD})")
-    add("--workers", type=number(int, 1, 1000), default=os.cpu_count(), help="processes to use")
+    add("--films", type=bounded(int, 1, 10**5), default=24, help="of each kind (24)")
+    add("--seed", type=bounded(int, 0, 2**31), default=9000, help="same seed, same films (9000)")
+    add("--hold", type=bounded(float, 0, 100, above=True), default=HOLD, help=f"seconds ({HOLD})")
+    add("--workers", type=bounded(int, 1, 1000), default=os.cpu_count(), help="processes to use")
     return parser.parse_args(argv)
 
 
