@@ -57,7 +57,8 @@ def print_row(what, ours, tutorials, digits, mark="", our_mark="", more_is_bette
     """Print a row: our figure, the tutorial's, and how many times ours is as good."""
     ratio = ours / tutorials if more_is_better else tutorials / ours
     ours, tutorials = f"{our_mark}{ours:.{digits}f}", f"{mark}{tutorials:.{digits}f}"
-    print(f"{what:40}{ours:>12}{tutorials:>14}{ratio:>9.1f}x", flush=True)
+    ratio = f"{ratio:.{1 if ratio >= 1 else 2}f}x"
+    print(f"{what:40}{ours:>12}{tutorials:>14}{ratio:>10}", flush=True)
 
 
 def seconds(function, *arguments):
