@@ -34,6 +34,11 @@ class Model:
     no_hand_logit: float = -np.inf  # the tutorial's model knows no such class
     threshold: float = 0.53  # least probability of a letter; ours, the tutorial has none
 
+    @property
+    def note(self):
+        """What its maker says of it, such as how well it reads; "" for nothing."""
+        return self.session.get_modelmeta().custom_metadata_map.get("note", "")
+
     def logits(self, inputs, options=None):
         """Run the model on normalised images.
 

@@ -13,6 +13,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from camera_fixtures import (  # noqa: F401  # fixtures
+    headless,
+    long_video,
+    model,
+    model_path,
+    play,
+    start,
+    video,
+    window,
+    words,
+)
 
 ROOT = Path(__file__).parent.parent
 LETTERS = "ABCDEFGHIKLMNOPQRSTUVWXY"  # on purpose not step 2's: a test compares them
@@ -90,14 +101,14 @@ def serve():
     is bytes, a str (redirection), an int (error status), or a function that writes an answer."""
     servers = []
 
-    def start(content):
+    def publish(content):
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         server.content, server.daemon_threads = content, True
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         servers.append(server)
         return f"http://127.0.0.1:{server.server_port}/"
 
-    yield start
+    yield publish
     for server in servers:
         server.shutdown()
         server.server_close()
