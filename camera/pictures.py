@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from plumbing.faults import silent
+from plumbing.faults import printable, silent
 
 LARGEST = 2**28  # bytes of a picture
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm"}
@@ -30,3 +30,19 @@ def read_picture(path):
             return cv2.imdecode(content, cv2.IMREAD_COLOR)  # imread fails on names on Windows
     except (OSError, cv2.error):
         return None
+
+
+def read_letter_folders(folder, letters):
+    """Give the pictures in folder/LETTER/ and folder/SOURCE/LETTER/, and those in no_hand/.
+
+    Yields path, label, which is len(letters) for no hand, and frame, BGR uint8 (H, W, 3). Prints
+    the names of those that cannot be read.
+    """
+    labels = {name: label for label, name in enumerate([*letters, "NO_HAND"])}
+    for place in sorted([*Path(folder).glob("*/"), *Path(folder).glob("*/*/")]):
+        label = labels.get(place.name.upper())
+        for path in list_pictures(place) if label is not None else []:
+            if (frame := read_picture(path)) is None:
+                print(f"{printable(path)}: not a picture that can be read")
+            else:
+                yield path, label, frame
