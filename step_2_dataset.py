@@ -159,9 +159,8 @@ def read_label_samples(path):
     """Read a csv file, or the pictures in the folders LETTER/ and no_hand/ of a folder."""
     if not Path(path).is_dir():
         return SignLanguageMNIST.read_label_samples_from_csv(path)
-    signs, images = read_signs(path, LETTERS, SIZE)
-    classes = {letter: number for number, letter in enumerate(LETTERS)} | {"NO_HAND": NO_HAND}
-    return np.array([classes[sign] for sign in signs], np.uint8), images.reshape(len(images), -1)
+    labels, images = read_signs(path, LETTERS, SIZE)
+    return labels, images.reshape(len(images), -1)
 
 
 def augment(images):

@@ -33,7 +33,7 @@ from plumbing.faults import UserError, run
 from plumbing.figures import save_curves
 from plumbing.files import write_file
 from plumbing.flags import bounded, nonempty
-from step_2_dataset import LETTERS, get_train_validation_loaders
+from step_2_dataset import LETTERS, SIZE, get_train_validation_loaders
 
 CHECKPOINT, PICTURE = "checkpoint.pth", "training.png"
 UNFINISHED = "training.pth"  # all that --resume needs
@@ -90,7 +90,7 @@ def normalise_contrast(x):
     room and a bright one: less its mean over its standard deviation, of the whole image and then
     of the squares around each pixel. The latter is known as local contrast normalisation (Jarrett
     et al., 2009)."""
-    x = F.layer_norm(x, x.shape[1:], eps=0.01)  # a flat image stays flat
+    x = F.layer_norm(x, (1, SIZE, SIZE), eps=0.01)  # a flat image stays flat
     local = x - blur(x)
     return torch.cat([x, local / (blur(local.square()) + 0.05).sqrt()], dim=1)
 
@@ -99,14 +99,16 @@ def blur(x):
     """Box-blur each image at both window sizes. Pixels outside the image do not count.
 
     float32 (N, C, S, S), C 1 or 2 -> (N, 2, S, S). Matrix products take a tenth of a pooling's
-    time. The constant stands on their left, because OpenCV 5 multiplies wrongly by a stack of
-    matrices on the right.
+    time. They have the constant on their left: OpenCV 5 multiplies wrongly by several matrices on
+    the right.
     """
-    place = torch.arange(x.shape[-1], device=x.device)
-    reach = torch.tensor(NEAR, device=x.device).view(-1, 1, 1) // 2
-    near = ((place[:, None] - place).abs() <= reach).to(x.dtype)  # (2, S, S), bands of ones
-    mean = near / near.sum(dim=-1, keepdim=True)
-    return (mean @ (mean @ x).mT).mT
+    place = torch.arange(SIZE, device=x.device)
+    distance = (place[:, None] - place).abs()
+    near = torch.stack([distance <= side // 2 for side in NEAR]).to(x.dtype)  # bands of ones
+    mean = near / near.sum(dim=-1, keepdim=True)  # (2, S, S)
+    for _ in range(2):  # over columns, then over rows
+        x = (mean @ x).transpose(-2, -1)
+    return x
 
 
 def train(net, criterion, optimizer, trainloader, epoch, scheduler=None):

@@ -7,10 +7,9 @@ import torch
 from conftest import ROOT
 
 import step_6_camera as camera
-from camera.model import METADATA, average_views
+from camera.model import METADATA, average_views, to_probabilities
 from step_2_dataset import LETTERS, NO_HAND, SIZE, SignLanguageMNIST
 from step_3_train import load_net
-from step_4_evaluate import to_probabilities
 
 SHIPPED = ROOT / "pretrained/signlanguage.onnx"
 
@@ -26,7 +25,7 @@ def read(model, name):
     items = dataset.__getitems__(range(len(dataset)))
     inputs = torch.stack([item["image"] for item in items]).numpy()
     logits = average_views(model.logits, inputs, range(4))
-    return to_probabilities(logits), dataset._labels[:, 0].int().numpy()
+    return to_probabilities(logits, 0.0), dataset._labels[:, 0].int().numpy()
 
 
 def test_it_reads_hello(model, capsys):
@@ -44,7 +43,7 @@ def test_it_is_the_network_of_the_checkpoint_beside_it(model):
 
 def test_its_metadata_are_complete(model):
     metadata = {prop.key: prop.value for prop in onnx.load(SHIPPED).metadata_props}
-    assert set(metadata) == set(METADATA)
+    assert set(metadata) == {*METADATA, "note"}
     assert (model.alphabet, model.size) == (LETTERS, SIZE)
     assert (model.no_hand_logit, model.views) == (0, 4)
     assert (model.mean, model.std) == (0.485, 0.229)

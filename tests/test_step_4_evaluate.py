@@ -1,4 +1,5 @@
 import contextlib
+import doctest
 import io
 import os
 
@@ -12,6 +13,8 @@ from conftest import ROOT, draw_letters, shell, write_csv
 from torch import nn
 
 import step_4_evaluate as step_4
+from camera.model import to_probabilities
+from plumbing import reports
 from plumbing.faults import UserError
 from step_2_dataset import LETTERS, NO_HAND, get_train_test_loaders
 from step_3_train import Net, to_bytes
@@ -148,7 +151,7 @@ def test_report_names_part_and_data_set_and_does_not_augment(data, capsys):
         "Validation accuracy: 100.00 (20/20 right, 0 mistakes), rendered hands",
         "Training accuracy: 100.00 (48/48 right, 0 mistakes), photographs",
     ]
-    assert step_4.confusion_matrix(*results["rendered hands", "Validation"]).sum() == 20
+    assert reports.confusion_matrix(*results["rendered hands", "Validation"]).sum() == 20
     assert results["no hand", "Validation"][1].tolist() == [NO_HAND] * 5
     assert ("no hand", "Training") not in results
 
@@ -156,7 +159,7 @@ def test_report_names_part_and_data_set_and_does_not_augment(data, capsys):
 def test_probabilities_are_the_camera_s(photos):
     image = draw("K")
     inputs = (torch.tensor(image).view(1, 1, 28, 28) / 255 - 0.485) / 0.229
-    probabilities = step_4.to_probabilities(Oracle()(inputs))
+    probabilities = to_probabilities(Oracle()(inputs).numpy(), 0.0)
     _, expected = classify(load_model(), cv2.cvtColor(image, cv2.COLOR_GRAY2BGR))
     np.testing.assert_allclose(probabilities[0], expected, rtol=1e-4)
     assert 0.5 < probabilities.sum() < 0.99  # no hand has the rest
@@ -166,7 +169,7 @@ def test_threshold_keeps_97_percent_of_what_is_right():
     rng, n = np.random.default_rng(0), len(LETTERS)
     labels = np.arange(2400) % n
     logits = rng.normal(size=(2400, n)) + 4 * np.eye(n)[labels] * rng.random((2400, 1))
-    probabilities = step_4.to_probabilities(logits)
+    probabilities = to_probabilities(logits, 0.0)
     threshold = step_4.choose_threshold(probabilities, labels)
     certainty = probabilities.max(axis=1)[probabilities.argmax(axis=1) == labels]
     assert 0.97 <= (certainty >= threshold).mean() < 0.975
@@ -176,10 +179,10 @@ def test_threshold_keeps_97_percent_of_what_is_right():
 def test_confusion_matrix_and_table(capsys):
     labels = np.array([0, 0, 0, 1, 1, 2])
     outputs = np.eye(len(LETTERS))[[0, 1, 1, 1, 4, 2]]
-    matrix = step_4.confusion_matrix(outputs, labels)
+    matrix = reports.confusion_matrix(outputs, labels)
     assert matrix.sum() == 6
     assert (matrix[0, 0], matrix[0, 1], matrix[1, 4], matrix[2, 2]) == (1, 2, 1, 1)
-    step_4.print_letters("small", matrix)
+    reports.print_letters("small", matrix, LETTERS)
     lines = capsys.readouterr().out.splitlines()
     assert [line[0] for line in lines[1:]] == ["A", "B", "C"]  # worst first, none without images
     assert lines[1].split() == ["A", "1/3", "0.3333", "B", "2"]
@@ -236,6 +239,16 @@ def test_validate_says_what_passes_at_the_threshold_in_the_model(validated):
     assert without == 7
 
 
+def test_last_lines_say_how_well_either_model_reads_and_how_to_use_it(validated):
+    _, _, lines = validated
+    own, own_command, shipped, shipped_command = lines[-4:]
+    assert own.startswith("signlanguage.onnx: the exported model, reads ")
+    assert own_command == "  python step_6_camera.py"
+    path = ROOT / "pretrained/signlanguage.onnx"
+    assert shipped == f"{path}: came with the project, {load_model(path).note}"
+    assert shipped_command == f"  python step_6_camera.py --model {path}"
+
+
 def test_export_keeps_the_contract(validated):
     folder, net, _ = validated
     session = ort.InferenceSession(folder / "signlanguage.onnx")
@@ -247,12 +260,19 @@ def test_export_keeps_the_contract(validated):
     assert 0 < float(metadata.pop("threshold")) < 1
     told = {"alphabet": LETTERS, "mean": "0.485", "std": "0.229", "size": "28", "views": "4"}
     told["no_hand_logit"] = "0.0"
+    assert metadata.pop("note").endswith(
+        "% of 48 test images (rendered hands); trained without"
+        " photographs, it reads strangers worse"
+    )
     assert metadata == told
     for count in (1, 2, 70):
         images = torch.randn(count, 1, 28, 28)
         (logits,) = session.run(None, {"input": images.numpy()})
         np.testing.assert_allclose(logits, net(images).detach(), atol=1e-5)
     onnx.checker.check_model(folder / "signlanguage.onnx")
+    graph = onnx.load(folder / "signlanguage.onnx").graph
+    assert {"fc1.weight", "fc1.bias", "fc3.weight"} <= {w.name for w in graph.initializer}
+    assert {tuple(n.input) for n in graph.node} >= {("features", "fc1.weight", "fc1.bias")}
     assert not list(folder.glob("*.data"))
 
 
@@ -384,9 +404,9 @@ def test_what_passes_and_is_refused_at_the_threshold_of_the_model(photos, judge)
     text = judge()
     assert "3 hands, 2 without" in text
     assert f"At the threshold, {SEEN:.3f}" in text
-    assert "letters read rightly: 1/2 pass (50.00 %), 1 are refused" in text
-    assert "letters read wrongly: 1/1 pass (100.00 %), 0 are refused" in text
-    assert "images without a hand: 1/2 pass (50.00 %), 1 are refused" in text
+    assert "letters read rightly: 1/2 accepted (50.00 %), 1 refused" in text
+    assert "letters read wrongly: 1/1 accepted (100.00 %), 0 refused" in text
+    assert "images without a hand: 1/2 accepted (50.00 %), 1 refused" in text
 
 
 def test_pictures_of_all_kinds_and_sizes(photos, judge):
@@ -468,3 +488,10 @@ def test_script(photos):
     assert (process.returncode, process.stderr) == (0, "")
     assert process.stdout.startswith("photos/me/A/f\\xfcr.png: not a picture")
     assert "signlanguage.onnx: 1 hands" in process.stdout
+
+
+def test_examples_in_the_docstrings_run(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    failed, tried = doctest.testmod(step_4)
+    assert failed == 0
+    assert tried >= 4

@@ -1,0 +1,84 @@
+"""Tables and pictures of how well step 4 finds that letters are read.
+
+Outputs are logits or probabilities (N, letters), labels int (N,); len(letters) labels an image
+without a hand.
+"""
+
+import numpy as np
+
+from plumbing.faults import printable
+from plumbing.figures import save_grid
+
+
+def accuracy_text(outputs, labels):
+    """Return the accuracy in per cent, and what it is made of."""
+    right, total = int((outputs.argmax(axis=1) == labels).sum()), len(labels)
+    return f"{100 * right / total:.2f} ({right:,}/{total:,} right, {total - right:,} mistakes)"
+
+
+def confusion_matrix(outputs, labels):
+    """Count how many images of the row's letter were read as the column's.
+
+    int64 (letters, letters); images without a hand are left out.
+    """
+    letters = outputs.shape[1]
+    matrix = np.zeros((letters + 1, letters), np.int64)
+    np.add.at(matrix, (labels, outputs.argmax(axis=1)), 1)
+    return matrix[:letters]
+
+
+def print_letters(name, matrix, letters):
+    """Print a line for each letter of a confusion matrix, those most often misread first."""
+    print(f"{'Letter':8}{'right':>9}{'share':>9}  taken for  ({name})")
+    totals = matrix.sum(axis=1)
+    shares = matrix.diagonal() / np.maximum(totals, 1)
+    for row in np.argsort(shares, kind="stable"):
+        if totals[row]:
+            right = f"{matrix[row, row]}/{totals[row]}"
+            order = np.argsort(-matrix[row], kind="stable")
+            wrong = [f"{letters[i]} {matrix[row, i]}" for i in order if i != row and matrix[row, i]]
+            print(f"{letters[row]:8}{right:>9}{shares[row]:9.4f}  {', '.join(wrong)}".rstrip())
+
+
+def print_accepted(threshold, probabilities, labels):
+    """Print how many images a threshold accepts as letters: rightly, wrongly, without a hand."""
+    accepted = probabilities.max(axis=1) >= threshold
+    right = probabilities.argmax(axis=1) == labels
+    without = labels == probabilities.shape[1]
+    groups = {
+        "letters read rightly": accepted[right],
+        "letters read wrongly": accepted[~right & ~without],
+        "images without a hand": accepted[without],
+    }
+    print(f"At the threshold, {threshold:.3f}, from which the camera believes a letter:")
+    for what, group in groups.items():
+        if total := len(group):
+            share = f"{group.sum():,}/{total:,} accepted ({100 * group.mean():.2f} %)"
+            print(f"  {what}: {share}, {total - group.sum():,} refused")
+
+
+def print_sources(paths, outputs, labels):
+    """Print the accuracy by source, the folder around the letters' folders, and their mean."""
+    sources = np.array([printable(path.parent.parent.name or ".") for path in paths])
+    shares = []
+    for source in np.unique(sources):
+        group = sources == source
+        print(f"Accuracy: {accuracy_text(outputs[group], labels[group])}, {source}")
+        shares.append((outputs[group].argmax(axis=1) == labels[group]).mean())
+    mean = 100 * np.mean(shares)
+    print(f"Accuracy: {accuracy_text(outputs, labels)}, all; mean of sources {mean:.2f}")
+
+
+def save_mistakes(target, paths, labels, seen, probabilities, letters):
+    """Write a picture of the images that were read wrongly with the highest probability.
+
+    `seen` is what the model saw of them, grey uint8 (N, size, size).
+    """
+    read, certainty = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    signed = [[*letters, "no hand"][label] for label in labels]
+    tiles = [
+        (seen[i], f"{signed[i]} read {letters[read[i]]} {certainty[i]:.0%}", paths[i])
+        for i in np.argsort(-certainty, kind="stable")
+        if read[i] != labels[i]
+    ]
+    save_grid(target, tiles)
