@@ -258,7 +258,7 @@ def shuffled(dataset, kinds, batch_size, indices=None):
     """
     if indices is not None:
         dataset, kinds = Subset(dataset, indices.tolist()), kinds[indices]
-    counts = np.bincount(kinds, minlength=len(SHARES))
+    counts = np.bincount(kinds, minlength=len(SETS))
     shares = np.array([SHARES[name] for name in SETS])
     sampler = None
     if (counts > 0).sum() > 1:
