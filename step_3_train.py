@@ -180,10 +180,10 @@ def measure(net, loader):
 
 
 def fit(net, trainloader, epochs, lr, seed=1, unfinished=None, resume=False, held_out=None):
-    """Train `net` for `epochs`; return a history of (loss, accuracy, accuracy held out), an epoch
-    each.
+    """Train `net` for `epochs` and return its history, a (loss, accuracy) for each epoch.
 
-    `held_out` is a DataLoader to measure on after each epoch; without one that accuracy is NaN.
+    `held_out` is a DataLoader to measure accuracy on after each epoch; without one, the accuracy is
+    that of training.
     Every finished epoch is kept in the file `unfinished`, if given; with `resume`, training goes
     on where that file's run was. Each epoch seeds all that is random anew, from `seed` and
     its number, so that a resumed run ends where an uninterrupted one does.
@@ -202,9 +202,12 @@ def fit(net, trainloader, epochs, lr, seed=1, unfinished=None, resume=False, hel
         for epoch in range(len(history), epochs):
             torch.manual_seed(hash((seed, epoch)))  # numbers have the same hash in every run
             start = time.perf_counter()
-            loss, accuracy = train(net, criterion, optimizer, trainloader, epoch, scheduler)
-            result = loss, accuracy, measure(net, held_out) if held_out else math.nan
-            print(epoch_line(epoch, epochs, *result, time.perf_counter() - start), flush=True)
+            result = train(net, criterion, optimizer, trainloader, epoch, scheduler)
+            line = epoch_line(epoch, epochs, *result)
+            if held_out:
+                result = result[0], measure(net, held_out)
+                line += f"  held out {result[1]:.4f}"
+            print(f"{line}  {time.perf_counter() - start:.1f} s", flush=True)
             if unfinished:
                 save_progress(unfinished, net, optimizer, settings, [*history, result])
             history.append(result)
@@ -215,11 +218,9 @@ def fit(net, trainloader, epochs, lr, seed=1, unfinished=None, resume=False, hel
     return history
 
 
-def epoch_line(epoch, epochs, loss, accuracy, held_out, seconds):
-    return (
-        f"epoch {epoch + 1:{len(str(epochs))}d}/{epochs}  loss {loss:.4f}  "
-        f"accuracy {accuracy:.4f}  held out {held_out:.4f}  {seconds:.1f} s"
-    )
+def epoch_line(epoch, epochs, loss, accuracy):
+    number = f"{epoch + 1:{len(str(epochs))}d}"
+    return f"epoch {number}/{epochs}  loss {loss:.4f}  accuracy {accuracy:.4f}"
 
 
 def pick_device(accel=True):

@@ -91,7 +91,7 @@ def load_progress(path, net, optimizer, scheduler, settings):
     `settings` or another network.
     """
     state = load_state(path, "there is no unfinished run to resume; train without --resume")
-    expected = to_progress(net, optimizer, settings, [(1.0, 1.0, 1.0)])
+    expected = to_progress(net, optimizer, settings, [(1.0, 1.0)])
     weights = enumerate(net.parameters())
     expected["optimizer"]["state"] = {i: {"momentum_buffer": w.data} for i, w in weights}
     history = state.get("history") if isinstance(state, dict) else None
@@ -117,6 +117,6 @@ def load_progress(path, net, optimizer, scheduler, settings):
 
 
 def is_possible(result):
-    """Return whether a loss and two accuracies can be of an epoch. The last one may be NaN."""
-    loss, accuracy, held_out = result
-    return 0 <= loss < 1e30 and 0 <= accuracy <= 1 and not (held_out < 0 or held_out > 1)
+    """Return whether a loss and an accuracy can be of an epoch."""
+    loss, accuracy = result
+    return 0 <= loss < 1e30 and 0 <= accuracy <= 1

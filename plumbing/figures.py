@@ -67,24 +67,17 @@ def save_samples(path, samples):
 
 
 def save_curves(path, history):
-    """Write a picture of loss and accuracy by epoch.
-
-    `history` is a list of (loss, accuracy, accuracy on images held out), the last one perhaps NaN.
-    """
-    losses, accuracies, held_out = zip(*history, strict=True)
+    """Write a picture of loss and accuracy by epoch. `history` is a list of (loss, accuracy)."""
+    losses, accuracies = zip(*history, strict=True)
     epochs = range(1, len(history) + 1)
     figure = Figure(figsize=(9, 3.5), layout="constrained")
-    curves = (("loss", losses, "tab:red"), ("accuracy", accuracies, "tab:blue"))
+    curves = (("Training loss", losses, "tab:red"), ("Accuracy", accuracies, "tab:blue"))
     for place, (name, values, color) in enumerate(curves, start=1):
-        axes = figure.add_subplot(1, 2, place, xlabel="epoch", title=f"Training {name} ")
-        axes.plot(epochs, values, color=color, marker="o", label="training")
+        axes = figure.add_subplot(1, 2, place, xlabel="epoch", title=name)
+        axes.plot(epochs, values, color=color, marker="o")
         axes.set_title(f"{values[-1]:.4f}", loc="right", color=color)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
-    if not math.isnan(held_out[-1]):
-        label = f"held out: {held_out[-1]:.4f}"
-        axes.plot(epochs, held_out, color="tab:green", marker="s", label=label)
-        axes.legend()
     write_figure(path, figure)
 
 
