@@ -17,7 +17,7 @@ def hold_out(images, classes, letters, share):
     give the same choice. A letter whose images are all alike gives none.
     """
     held, rng = np.zeros(len(images), bool), np.random.default_rng(0)
-    for letter in range(letters):
+    for letter in np.unique(classes[classes < letters]):
         indices = (classes == letter).nonzero()[0]
         least, most = share * len(indices), 2 * share * len(indices)
         groups, count = group(images[indices]), 0
