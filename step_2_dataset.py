@@ -66,17 +66,15 @@ MAX_BRIGHTNESS = 0.2  # of the range from black to white
 
 
 class SignLanguageMNIST(Dataset):
-    """Hold Sign Language MNIST, or any data of its kind, in memory.
+    """Hold Sign Language MNIST, or any images of its kind, in memory.
 
-    Parameters
-    ----------
-    path : a csv file, a folder with pictures in LETTER/, or a list of such paths
-    mean, std : of pixels / 255, by which an image is normalised
-    augment : give another variation of the image at every access, drawn from torch's global
-        random generator
-
-    An item is {"image": float32 (1, 28, 28), "label": float32 (1,)}. The label is 0..23, as in
-    LETTERS, or NO_HAND.
+    Parameters: `path`, a csv file, a folder with pictures in LETTER/, or a list of such paths;
+    `mean` and `std` of pixels / 255, to normalise by; `augment`, whether each access gives another
+    variation, drawn from torch's global random generator; `letters_only`, whether images without a
+    hand are left out.
+    Items: {"image": float32 (1, 28, 28), "label": float32 (1,)}; labels are 0..23, as in LETTERS,
+    or NO_HAND.
+    Raises: UserError naming file, line and reason; OSError if a file cannot be read.
 
     >>> dataset = SignLanguageMNIST("data/rendered_test.csv.gz")
     >>> len(dataset), dataset[0]["image"].shape, dataset[0]["label"]
@@ -96,37 +94,35 @@ class SignLanguageMNIST(Dataset):
 
     @staticmethod
     def read_label_samples_from_csv(path):
-        """Read a csv file of `label,pixel1,...,pixel784`.
+        """Read a csv file of `label,pixel1,...,pixel784`, plain or .gz.
 
-        Parameters
-        ----------
-        path : the file, plain or .gz
+        Returns: classes 0..24, uint8 (N,), and samples 0..255, uint8 (N, 784).
+        Raises: UserError naming file, line and reason; OSError if the file cannot be read.
 
-        Returns
-        -------
-        classes 0..24, uint8 (N,), and samples 0..255, uint8 (N, 784)
-
-        Raises
-        ------
-        UserError naming file, line and reason; OSError if the file cannot be read
-
-        >>> labels, samples = SignLanguageMNIST.read_label_samples_from_csv(
-        ...     "data/rendered_test.csv.gz"
-        ... )
+        >>> path = "data/rendered_test.csv.gz"
+        >>> labels, samples = SignLanguageMNIST.read_label_samples_from_csv(path)
         >>> labels.shape, samples.shape
         ((1440,), (1440, 784))
         """
         rows = read_csv(path, HEADER, FILE_LABELS, "python step_2_dataset.py gets the data")
-        to_class = np.zeros(256, np.uint8)
-        to_class[FILE_LABELS] = np.arange(len(FILE_LABELS))
-        return to_class[rows[:, 0]], rows[:, 1:]
+        return np.searchsorted(FILE_LABELS, rows[:, 0]).astype(np.uint8), rows[:, 1:]
 
-    def __init__(self, path="data/sign_mnist_train.csv", mean=(MEAN,), std=(STD,), augment=False):
+    def __init__(
+        self,
+        path="data/sign_mnist_train.csv",
+        mean=(MEAN,),
+        std=(STD,),
+        augment=False,
+        letters_only=False,
+    ):
         self.paths = [path] if isinstance(path, str | Path) else path
-        parts = [read_label_samples(path) for path in self.paths]
-        self.lengths = [len(labels) for labels, _ in parts]  # images of each path
-        none = np.empty(0, np.uint8), np.empty((0, SIZE * SIZE), np.uint8)
-        labels, samples = map(np.concatenate, zip(none, *parts, strict=True))
+        parts = [(np.empty(0, np.uint8), np.empty((0, SIZE * SIZE), np.uint8))]
+        for path in self.paths:
+            labels, samples = read_label_samples(path)
+            kept = labels < NO_HAND + (not letters_only)
+            parts.append((labels[kept], samples[kept]))
+        self.lengths = [len(labels) for labels, _ in parts[1:]]  # images of each path
+        labels, samples = map(np.concatenate, zip(*parts, strict=True))
         self._samples = torch.from_numpy(samples).view(-1, 1, SIZE, SIZE)  # uint8
         self._labels = torch.from_numpy(labels).view(-1, 1).float()
         self._mean = torch.tensor(mean, dtype=torch.float32).view(-1, 1, 1)
@@ -199,20 +195,11 @@ def uniform(n, limit):
 def get_train_test_loaders(batch_size=32, augment=True, sets=None, extra=()):
     """Load the training images, shuffled and augmented, and the test images.
 
-    Parameters
-    ----------
-    batch_size : images a batch
-    augment : whether the training images are varied
-    sets : names of data sets; by default all that are there and show letters
-    extra : paths of further csv files or folders of pictures to train on, as rendered hands
-
-    Returns
-    -------
-    two DataLoaders; their labels are 0..23, and NO_HAND only where `sets` names images without one
-
-    Raises
-    ------
-    FileNotFoundError if there are none, UserError if a file is damaged
+    Parameters: `batch_size`, images a batch; `augment`, whether training images are varied; `sets`,
+    names of data sets, by default all that are there and show letters; `extra`, paths of further
+    csv files (they count as rendered hands) or folders of pictures (photographs) to train on.
+    Returns: two DataLoaders. Labels are 0..23, and NO_HAND only if `sets` names WITHOUT_HAND.
+    Raises: FileNotFoundError if there are no data, UserError if a file is damaged.
 
     >>> trainloader, testloader = get_train_test_loaders(sets=["rendered hands"])
     >>> next(iter(trainloader))["image"].shape
@@ -221,49 +208,52 @@ def get_train_test_loaders(batch_size=32, augment=True, sets=None, extra=()):
     names = sets or [name for name in available_sets() if name != WITHOUT_HAND]
     tests = [SETS[name][1] for name in names]
     testset = SignLanguageMNIST([find_csv(test) for test in tests if test])
-    trainset, kinds = load_trainset(names, extra, augment)
+    letters_only = WITHOUT_HAND not in names
+    trainset, kinds = load_trainset(names, extra, augment=augment, letters_only=letters_only)
     return shuffled(trainset, kinds, batch_size), DataLoader(testset, batch_size)
 
 
 def get_train_validation_loaders(batch_size, extra=()):
-    """Load all training images, those without a hand too, less a share HELD_OUT to measure on.
+    """Load all training images, those without a hand too, less a share HELD_OUT of the letters.
 
-    Held out are whole groups of near-duplicates, whose accuracy tells what images that were not
-    trained on are read like. Returns two DataLoaders, the second one None if all images are alike.
+    Held out are whole groups of near-duplicates, as they are: they tell how images that were not
+    trained on are read. Returns two DataLoaders, the second one None if nothing can be held out.
     """
     trainset, kinds = load_trainset(available_sets(), extra, augment=True)
-    held = hold_out(
-        trainset._samples.numpy(), trainset._labels[:, 0].numpy(), len(LETTERS), HELD_OUT
-    )
+    labels = trainset._labels[:, 0].numpy()
+    held = hold_out(trainset._samples.numpy(), labels, len(LETTERS), HELD_OUT)
     plain = copy.copy(trainset)
     plain._augment = False
-    validation = DataLoader(Subset(plain, held.nonzero()[0].tolist()), 256)
-    loader = shuffled(trainset, kinds, batch_size, (~held).nonzero()[0])
-    return loader, validation if held.any() else None
+    validation = DataLoader(Subset(plain, np.flatnonzero(held)), 256) if held.any() else None
+    trainset = Subset(trainset, np.flatnonzero(~held))
+    return shuffled(trainset, kinds[~held], batch_size), validation
 
 
-def load_trainset(names, extra, augment):
-    """Load the training images of data sets, and which data set each is of: int64 (N,)."""
+def load_trainset(names, extra, **options):
+    """Load training images; return them and the name of each image's data set, an array (N,)."""
     paths = [*(find_csv(SETS[name][0]) for name in names), *extra]
-    trainset = SignLanguageMNIST(paths, augment=augment)
-    kinds = [[*SETS].index(name) for name in [*names, *(RENDERED for _ in extra)]]
+    kinds = [*names, *(PHOTOS if Path(path).is_dir() else RENDERED for path in extra)]
+    trainset = SignLanguageMNIST(paths, **options)
     return trainset, np.repeat(kinds, trainset.lengths)
 
 
-def shuffled(dataset, kinds, batch_size, indices=None):
-    """Build a DataLoader of the images at `indices`, by default all, in random order.
-
-    It mixes the data sets in the proportions of SHARES, whatever their sizes: an epoch has as many
-    draws as there are images, with replacement. If there is one, every image comes once.
-    """
-    if indices is not None:
-        dataset, kinds = Subset(dataset, indices.tolist()), kinds[indices]
-    counts = np.bincount(kinds, minlength=len(SETS))
-    shares = np.array([SHARES[name] for name in SETS])
-    sampler = None
-    if (counts > 0).sum() > 1:
-        sampler = WeightedRandomSampler((shares / counts.clip(1))[kinds], len(kinds))
+def shuffled(dataset, kinds, batch_size):
+    """Build a DataLoader of a data set's images in random order, mixed by `weighted_sampler`."""
+    sampler = weighted_sampler(kinds)
     return DataLoader(dataset, batch_size, shuffle=sampler is None, sampler=sampler)
+
+
+def weighted_sampler(kinds):
+    """Build a sampler that mixes the data sets in the proportions of SHARES, whatever their sizes.
+
+    `kinds` names each image's data set, (N,). An epoch has N draws, with replacement: some images
+    come twice, some not at all. None if there is one data set: then every image comes once.
+    """
+    names, numbers, counts = np.unique(kinds, return_inverse=True, return_counts=True)
+    if len(names) < 2:
+        return None
+    weights = np.array([SHARES[name] for name in names]) / counts
+    return WeightedRandomSampler(weights[numbers], len(kinds))
 
 
 def draw_samples(dataset, variations=4):

@@ -29,6 +29,7 @@ from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
 from plumbing.checkpoints import load_progress, load_state, save_progress, to_bytes
+from plumbing.cores import threads_beside_others
 from plumbing.faults import UserError, run
 from plumbing.figures import save_curves
 from plumbing.files import write_file
@@ -202,7 +203,8 @@ def fit(net, trainloader, epochs, lr, seed=1, unfinished=None, resume=False, hel
         for epoch in range(len(history), epochs):
             torch.manual_seed(hash((seed, epoch)))  # numbers have the same hash in every run
             start = time.perf_counter()
-            result = train(net, criterion, optimizer, trainloader, epoch, scheduler)
+            with threads_beside_others():
+                result = train(net, criterion, optimizer, trainloader, epoch, scheduler)
             line = epoch_line(epoch, epochs, *result)
             if held_out:
                 result = result[0], measure(net, held_out)

@@ -21,13 +21,13 @@ NO_HAND_LABEL = 26  # in a csv file, where 0..25 are A..Z
 FILE_LABELS = [*range(9), *range(10, 25), NO_HAND_LABEL]  # without J (9) and Z (25)
 
 SIGN_MNIST, RENDERED = "Sign Language MNIST", "rendered hands"
-PHOTOS, WITHOUT_HAND, MY_HAND = "photographs", "no hand", "my_hand"
+PHOTOS, WITHOUT_HAND, MY_HAND = "photographs", "no hand", "my hand"
 SETS = {  # training and test file of each data set: in data/, plain or .gz, or a folder of pictures
     SIGN_MNIST: ("sign_mnist_train.csv", "sign_mnist_test.csv"),
     RENDERED: ("rendered_train.csv", "rendered_test.csv"),
     PHOTOS: ("photos_train.csv", None),
     WITHOUT_HAND: ("no_hand_train.csv", "no_hand_test.csv"),
-    MY_HAND: (MY_HAND, None),
+    MY_HAND: ("my_hand", None),
 }
 PUBLISHED = {  # sha256 of the rows as bytes (label, 784 pixels), so whatever the line ends
     "sign_mnist_train.csv": "afb294e7892aa4f1c429db984fbffffbb5b4404b9712f5236b781a84827d4d36",
@@ -49,8 +49,13 @@ def available_sets():
 
     Without any, Sign Language MNIST's: whoever reads it says what is missing.
     """
-    there = [name for name in SETS if any(find_csv(file).exists() for file in SETS[name] if file)]
+    there = [name for name in SETS if any(is_there(find_csv(file)) for file in SETS[name] if file)]
     return there or [SIGN_MNIST]
+
+
+def is_there(path):
+    """Return whether a file is there, or a folder with something in its folders."""
+    return any(path.glob("*/*")) if path.is_dir() else path.exists()
 
 
 def find_csv(name, folder=DATA):

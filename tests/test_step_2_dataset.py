@@ -1,6 +1,7 @@
 import gzip
 import hashlib
 import io
+import math
 import os
 import shutil
 import subprocess
@@ -24,6 +25,8 @@ from conftest import (
 )
 from torch import nn, optim
 from torch.utils.data import DataLoader
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.v2.functional import affine
 
 import step_2_dataset as step_2
 from plumbing import read_csv
@@ -561,7 +564,7 @@ def test_a_folder_of_pictures_is_a_data_set(data):
     dataset = SignLanguageMNIST("my_hand", mean=(0,), std=(1,))
     assert dataset._labels[:, 0].tolist() == [0, 24, 23]
     assert [item["image"].mean().item() * 255 for item in dataset] == pytest.approx([40, 120, 80])
-    assert "my_hand" in step_2.available_sets()
+    assert "my hand" in step_2.available_sets()
     loader, _ = step_2.get_train_validation_loaders(32)
     assert "my_hand" in map(str, loader.dataset.dataset.paths)
     (data / "my_hand/A/1.png").unlink()
@@ -592,3 +595,34 @@ def test_what_is_held_out_is_neither_trained_on_nor_varied(workdir):
     assert 0.03 < len(held) / 13_200 < 0.06
     item = held_out.dataset[0]["image"]
     assert torch.equal(item, held_out.dataset[0]["image"])
+
+
+def test_images_without_a_hand_in_other_files_are_no_letters_either(data):
+    """Those of my_hand/no_hand/, or of a file named by --data, come where they are asked for."""
+    write_csv("more.csv", np.zeros((3, 784), np.uint8), [3, 26, 26])
+    (data / "my_hand/no_hand").mkdir(parents=True)
+    cv2.imwrite("my_hand/no_hand/1.png", np.zeros((30, 30, 3), np.uint8))
+    train, _ = get_train_test_loaders(extra=["more.csv"])
+    assert train.dataset.lengths == [480, 0, 1]
+    assert train.dataset._labels.max() < step_2.NO_HAND
+    train, _ = step_2.get_train_validation_loaders(32, extra=["more.csv"])
+    assert (train.dataset.dataset._labels == step_2.NO_HAND).sum() == 3
+
+
+def test_an_empty_folder_my_hand_is_no_data_set(data):
+    (data / "my_hand").mkdir()
+    assert step_2.available_sets() == ["Sign Language MNIST"]
+
+
+def test_images_are_turned_and_zoomed_as_torchvision_does_it(monkeypatch):
+    """10 degrees to the left, 1.15 times as large."""
+    y, x = torch.meshgrid(torch.arange(28.0), torch.arange(28.0), indexing="ij")
+    image = torch.exp(-((x - 17).square() + (y - 11).square() / 3) / 12)[None, None]
+    draws = iter([math.radians(10), 0.15, 0, 0])  # angle, zoom, shear, shift
+    monkeypatch.setattr(step_2, "uniform", lambda n, _: torch.full((n,), next(draws)))
+    monkeypatch.setattr(torch, "randint", lambda *_: torch.ones(1, dtype=torch.int64))
+    grid = nn.functional.affine_grid(step_2.random_affine(1), image.shape, align_corners=False)
+    ours = nn.functional.grid_sample(image, grid, align_corners=False)
+    theirs = affine(image, -10, [0, 0], 1.15, [0], InterpolationMode.BILINEAR)
+    torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
+    assert (ours - image).abs().max() > 0.1

@@ -37,7 +37,8 @@ from plumbing.faults import UserError, run
 from plumbing.files import whole_file, write_file
 from plumbing.flags import bounded, nonempty
 from plumbing.progress import Progress
-from step_2_dataset import HEADER, LETTERS, NO_HAND_LABEL, SIZE
+from plumbing.sign_mnist import HEADER, NO_HAND_LABEL
+from step_2_dataset import LETTERS, SIZE
 from tools.rooms import draw_background, draw_band, draw_sitter
 
 try:
