@@ -91,7 +91,8 @@ def normalise_contrast(x):
     room and a bright one: less its mean over its standard deviation, of the whole image and then
     of the squares around each pixel. The latter is known as local contrast normalisation (Jarrett
     et al., 2009)."""
-    x = F.layer_norm(x, (1, SIZE, SIZE), eps=0.01)  # a flat image stays flat
+    x = x - x.mean(dim=(2, 3), keepdim=True)
+    x = x / (x.square().mean(dim=(2, 3), keepdim=True) + 0.01).sqrt()  # a flat image stays flat
     local = x - blur(x)
     return torch.cat([x, local / (blur(local.square()) + 0.05).sqrt()], dim=1)
 
