@@ -16,8 +16,9 @@ run: .venv/ready
 	@echo 'Now with your camera, by either model:'
 	@$(BIN)/python -m tools.list_models
 
+# Two processes of one thread each: more threads than cores wait for each other.
 test: .venv/ready-to-test
-	$(BIN)/python -m pytest --cov --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --cov -n 2 --dist loadgroup --no-loadscope-reorder
 
 lint: .venv/ready-to-test
 	$(BIN)/ruff format --check .
