@@ -26,11 +26,13 @@ import cv2
 import numpy as np
 
 from camera.hand import HandFinder, crop_square
+from camera.learn import FOLDER, use_hand
 from camera.model import find_model, load_model, read_letters
 from camera.pictures import list_pictures, read_picture, shrink
 from camera.recorder import CODECS, Recorder
 from camera.speller import HOLD, Speller
 from camera.stream import Stream
+from camera.teach import teach_from_folder, teach_from_stream
 from camera.view import KEYS, View, render
 from camera.window import check_display, show, wait_for_key
 from plumbing.faults import UserError, printable, run
@@ -186,6 +188,25 @@ def spell(args, model, finder):
         spell_stream(stream, model, view, logs, recorder, not args.headless)
 
 
+def teach(args, model, finder):
+    """Teach the model the user's own signs, from a camera or video, or from a folder of pictures."""
+    if Path(args.source).is_dir():
+        teach_from_folder(model, args.source)
+        return
+    view = View(None, args.box, False, "", finder=finder)
+
+    def see(frame, now):
+        hand = finder.find(frame, now) if finder else None
+        view.square = hand and hand.box
+        if finder:
+            return crop_square(frame, *hand.box) if hand else None
+        return center_crop(frame, args.box)
+
+    with contextlib.closing(Stream(args.source)) as stream:
+        view.mirror = stream.is_camera if args.mirror is None else args.mirror
+        teach_from_stream(stream, model, see, view, not args.headless)
+
+
 def label_pictures(args, model, finder):
     """Print a line for each picture, its name, letter or dash and probability, and show it."""
     unread = []
@@ -216,6 +237,8 @@ def parse_args(argv=None):
     add("--source", default="0", help="camera index, video, picture, folder of pictures or URL")
     add("--model", metavar="FILE", default=str(find_model()), help="ONNX file (%(default)s)")
     add("--follow", action="store_true", help="let the box go to the hand, wherever it is")
+    add("--teach", action="store_true", help="learn your own signs, from pictures that it takes")
+    add("--no-hand", action="store_true", help="leave out what --teach learned (my_hand)")
     add("--box", type=share, help=f"box, share of the shorter side ({BOX_SHARE}; pictures 1)")
     add("--hold", type=seconds, default=HOLD, help=f"seconds to hold a certain letter ({HOLD})")
     add("--threshold", type=share, help="least probability of a letter (the model's own)")
@@ -224,7 +247,7 @@ def parse_args(argv=None):
     add("--record", metavar="FILE", help="write what the window shows, as .avi or .mp4")
     add("--transcript", metavar="FILE", help="write a line for each letter, with its time")
     args = parser.parse_args(argv)
-    args.pictures = list_pictures(args.source)
+    args.pictures = [] if args.teach else list_pictures(args.source)
     args.box = args.box or (1.0 if args.pictures else BOX_SHARE)
     check_files(parser, args)
     return args
@@ -250,10 +273,14 @@ def main(argv=None):
     if not args.headless:
         check_display()
     model = load_model(args.model)
-    note = f", {printable(model.note)}" if model.note else ""
-    print(f"Model: {printable(model.path)}{note}", flush=True)
+    notes = [printable(model.note)] if model.note else []
+    if FOLDER.is_dir() and not (args.teach or args.no_hand):
+        model, note = use_hand(model)
+        notes += [note] if note else []
+    print(", ".join([f"Model: {printable(model.path)}", *notes]), flush=True)
     finder = HandFinder() if args.follow else None
-    (label_pictures if args.pictures else spell)(args, model, finder)
+    work = teach if args.teach else label_pictures if args.pictures else spell
+    work(args, model, finder)
 
 
 if __name__ == "__main__":

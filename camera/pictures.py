@@ -33,21 +33,6 @@ def read_picture(path):
         return None
 
 
-def list_signs(folder, alphabet):
-    """Return the (path, sign) of the pictures in `folder`/SIGN/, sorted by sign and name.
-
-    A sign is a letter of the alphabet or "NO_HAND"; the folders' names may be in lower case.
-    """
-    signs = {*alphabet, "NO_HAND"}
-    return [
-        (path, place.name.upper())
-        for place in sorted(Path(folder).glob("*/"))
-        if place.name.upper() in signs
-        for path in list_pictures(place)
-        if not path.name.startswith(".")  # what is being written
-    ]
-
-
 def read_letter_folders(folder, letters):
     """Give the pictures in folder/LETTER/ and folder/SOURCE/LETTER/, and those in no_hand/.
 

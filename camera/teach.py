@@ -1,0 +1,164 @@
+"""Teach the model the user's own signs: `python step_6_camera.py --teach`.
+
+Pictures are kept as they are taken, in my_hand/LETTER/*.png. What was learned from them lies beside
+them, and is used from then on.
+"""
+
+from functools import cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from camera.learn import FOLDER, add_pictures, list_signs, teach
+from camera.lesson import EXTRA, Lesson
+from camera.model import read_letters
+from camera.pictures import shrink
+from camera.view import (
+    AMBER,
+    BAR,
+    CHART,
+    GREEN,
+    RIGHT,
+    SOFT,
+    VIEW_HEIGHT,
+    WHITE,
+    darken,
+    draw_advice,
+    draw_box,
+    lay_out,
+    read_picture,
+    write,
+)
+from camera.window import show
+from plumbing.files import write_file
+
+PICTURE_SIDE = 112  # pixels of a picture that is kept: four of them for one that the model sees
+CELL, COLUMNS = 160, 7  # pixels, signs a row: the chart's, A to Z
+KEYS = "SPACE: skip   BACKSPACE: again   ESC: stop and learn"
+
+
+def teach_from_folder(model, source):
+    """Learn from the pictures in `source`/LETTER/, copied to my_hand."""
+    new = add_pictures(source, model.alphabet)
+    print(f"{new} new pictures in {FOLDER}")
+    learn_and_tell(model)
+
+
+def learn_and_tell(model):
+    """Learn from all pictures in my_hand; print what that changed, and which pictures look wrong."""
+    if not list_signs(FOLDER, model.alphabet):
+        print("No pictures were taken, so nothing was learned")
+        return
+    print("Learning ...", flush=True)
+    _, report = teach(model)
+    count = len(list_signs(FOLDER, model.alphabet))
+    print(f"Taught by {count} pictures in {FOLDER}. {report}")
+    for picture, seen in report.odd:
+        print(f"{picture.path} looks like {seen}: remove it, and take {picture.letter} anew")
+
+
+def teach_from_stream(stream, model, see, view, in_window):
+    """Take pictures of a stream's hands, letter by letter; then learn, also where a key ends it.
+
+    `see` gives the square of a frame at a time that holds the hand, BGR uint8 (S, S, 3), or None.
+    """
+    lesson = Lesson(order_letters(model.alphabet))
+    for now, frame in stream.frames():
+        if frame is None:
+            continue
+        crop = see(frame, now)
+        image, read_as, is_hand = look(model, crop)
+        if lesson.update(image, is_hand, now):
+            taken = lesson.add(image, read_as, now)
+            path = keep_picture(taken.letter, crop)
+            told = "read rightly" if taken.is_right else f"read as {read_as or 'nothing'}"
+            print(f"{now:.2f}\t{taken.letter}\t{told}\t{path}", flush=True)
+        view.frame = frame
+        key = show(draw(view, lesson), stream.wait_of(now)) if in_window else ""
+        handle_key(key, lesson)
+        if key == "q" or lesson.letter is None:
+            break
+    learn_and_tell(model)
+
+
+def order_letters(alphabet):
+    """Return the letters, those first that have no picture yet."""
+    taught = {letter for _, letter in list_signs(FOLDER, alphabet)}
+    return sorted(alphabet, key=lambda letter: letter in taught)
+
+
+def look(model, crop):
+    """Read a crop: what the model sees of it, the letter, "" for none, and whether a hand is there."""
+    if crop is None:
+        return np.zeros((model.size, model.size), np.uint8), "", False
+    image = shrink(crop, model.size)
+    probabilities = read_letters(model, image)
+    best = probabilities.argmax()
+    is_sure = probabilities[best] >= model.threshold
+    return image, model.alphabet[best] if is_sure else "", probabilities.sum() >= 0.5
+
+
+def keep_picture(letter, crop):
+    """Write a picture of a letter to the first name that is free; return its path."""
+    folder = Path(FOLDER, letter)
+    folder.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while (path := folder / f"{number:03d}.png").exists():
+        number += 1
+    write_file(path, cv2.imencode(".png", shrink(crop, PICTURE_SIDE))[1].tobytes())
+    return path
+
+
+def handle_key(key, lesson):
+    """Skip, go back, or ask for the letter whose key is pressed."""
+    if key == " ":
+        lesson.skip()
+    elif key in ("\b", "\x7f"):
+        forget(lesson.back())
+    elif key != "q" and key.upper() in lesson.letters and key:
+        forget(lesson.go_to(key.upper()))
+
+
+def forget(pictures):
+    """Remove the newest pictures of a letter, as many as were taken back."""
+    for picture in pictures:
+        newest = max(Path(FOLDER, picture.letter).glob("*.png"), default=None)
+        if newest:
+            newest.unlink()
+
+
+def draw(view, lesson):
+    """Draw the lesson: the frame with its box, the sign that is asked for, and what was taken."""
+    pixels, box = lay_out(view)
+    last = lesson.taken[-1] if lesson.taken else None
+    if box:
+        draw_box(pixels, box, lesson.progress, AMBER)
+    words = f"{lesson.letter}: {lesson.wish or 'sign it and hold still'}"
+    draw_advice(pixels, words if lesson.letter else "Done", WHITE)
+    chart = read_chart()
+    if lesson.letter and chart is not None:
+        row, column = divmod(ord(lesson.letter) - ord("A"), COLUMNS)
+        cell = chart[CELL * row : CELL * (row + 1), CELL * column : CELL * (column + 1)]
+        pixels[:CELL, :CELL] = cell
+    width = pixels.shape[1]
+    darken(pixels, 0, VIEW_HEIGHT - BAR, width, VIEW_HEIGHT)
+    if last:
+        side = BAR - 8
+        picture = cv2.resize(last.image, (side, side), interpolation=cv2.INTER_NEAREST)
+        pixels[VIEW_HEIGHT - side - 4 : VIEW_HEIGHT - 4, 6 : 6 + side] = picture[..., None]
+        told = "read rightly" if last.is_right else f"read as {last.read_as or 'nothing'}"
+        colour = GREEN if last.is_right else AMBER
+        write(pixels, f"{last.letter} {told}", side + 16, VIEW_HEIGHT - 34, 17, colour)
+    count = f"{lesson.number + 1} of {len(lesson.letters)}"
+    if lesson.of_letter:
+        count += f", picture {len(lesson.of_letter) + 1} of {len(EXTRA) + 1}"
+    write(pixels, count, width - 16, VIEW_HEIGHT - 34, 17, WHITE, RIGHT)
+    write(pixels, KEYS, width - 16, VIEW_HEIGHT - 12, 15, SOFT, RIGHT, 400)
+    return pixels
+
+
+@cache
+def read_chart():
+    """Return the chart of the signs, BGR uint8 (H, W, 3); None where its file cannot be read."""
+    return read_picture(CHART)

@@ -1,0 +1,152 @@
+"""Measure what teaching gives: how well people's signs are read, untaught and taught.
+
+    python -m tools.measure_teaching --photos DIR [--model FILE] [--pictures 1 3] [--letters 24]
+
+DIR/SOURCE/LETTER/ holds pictures of each person, DIR/no_hand/ pictures without a hand, if there are
+any. Of each letter, pictures spread over the first third (by name) are taught, and the last third
+is read; no letter is refused. A row for each source, then their mean and the lowest:
+
+    untaught  as the model is
+    taught    after so many pictures of each letter
+    moved     the same pictures moved, turned and lit otherwise, as in learning
+    mirrored  as the other hand
+    others    of letters that were not taught, where --letters are fewer: before and after
+    refused   pictures without a hand, at the threshold that 95 % of the letters reach that are
+              read rightly: before and after
+"""
+
+import plumbing.startup  # noqa: F401  # sets the environment before any library loads
+
+# isort: split
+import argparse
+import time
+import warnings
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from camera import learn
+from camera.model import load_model
+from plumbing.faults import UserError, printable, run
+from plumbing.flags import nonempty, number
+
+COLUMNS = ("untaught", "taught", "moved", "mirrored", "others", "", "refused", "", "seconds")
+KEPT = 0.95  # of the letters read rightly pass the threshold
+
+
+def main(argv=None):
+    args = parse_args(argv)
+    cv2.setNumThreads(1)
+    model = load_model(args.model)
+    sources, empty = read_sources(args.photos, model)
+    for count in args.pictures:
+        print(f"{printable(model.path)}, {count} picture(s) of each of {args.letters} letters")
+        print(f"{'source':16}" + "".join(f"{column:>9}" for column in COLUMNS))
+        rows = []
+        for name, pictures in sources.items():
+            rows.append(measure(model, pictures, empty, count, args.letters))
+            print_row(name, rows[-1])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # of columns without figures
+            print_row("mean", np.nanmean(rows, axis=0))
+            print_row("lowest", np.nanmin(rows, axis=0))
+
+
+def read_sources(folder, model):
+    """Return the pictures of each source in `folder`, a dict, and of no hand, (N, size, size)."""
+    sources, empty = {}, []
+    for place in sorted(Path(folder).glob("*/")):
+        if place.name.upper() == learn.NO_HAND:
+            empty = [learn.read_picture(path) for path in learn.list_pictures(place)]
+        elif learn.list_signs(place, model.alphabet):
+            sources[place.name] = learn.read_pictures(place, model.alphabet)
+    if not sources:
+        raise UserError(f"{printable(folder)}: no pictures in its SOURCE/A/, SOURCE/B/ and so on")
+    greys = [cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) for frame in empty]
+    return sources, to_images(model, greys)
+
+
+def measure(model, pictures, empty, count, letters):
+    """Return the figures of a source in the order of COLUMNS, float (9,), NaN where there is none.
+
+    `letters` of its letters, evenly spread, are taught by `count` pictures each.
+    """
+    lessons, exams = split(pictures, count)
+    signed = sorted({picture.letter for picture in exams})
+    chosen = {signed[i] for i in spread(len(signed), letters)}
+    lessons = [picture for picture in lessons if picture.letter in chosen]
+    start = time.perf_counter()
+    learner = learn.Learner(model, lessons)
+    layers = learner.learn(np.arange(len(lessons)))
+    seconds = time.perf_counter() - start
+    greys, rng = [picture.image for picture in exams], np.random.default_rng(1)
+    labels = np.array([model.alphabet.index(picture.letter) for picture in exams])
+    images, is_taught = to_images(model, greys), np.array([p.letter in chosen for p in exams])
+
+    def read(images, layers=layers):
+        return learner.read(layers, images)[:, :-1]
+
+    before, after = read(images, learner.layers), read(images)
+    moved = read(learn.augment(greys, 1, model.size, rng))
+    mirrored = read(images[:, :, ::-1])
+    figures = [share(p, labels, is_taught) for p in (before, after, moved, mirrored)]
+    figures += [share(p, labels, ~is_taught) for p in (before, after)]
+    for read_as, by in ((before, learner.layers), (after, layers)):
+        figures.append(refused(read_as, labels, read(empty, by)) if len(empty) else np.nan)
+    return np.array([*figures, seconds])
+
+
+def split(pictures, count):
+    """Return of each letter `count` pictures, spread over its first third, and its last third."""
+    lessons, exams = [], []
+    for letter in sorted({picture.letter for picture in pictures} - {learn.NO_HAND}):
+        several = [picture for picture in pictures if picture.letter == letter]
+        third = len(several) // 3
+        lessons += [several[i] for i in spread(third, count)]
+        exams += several[len(several) - third :]
+    return lessons, exams
+
+
+def spread(size, count):
+    """Return up to `count` different whole numbers below `size`, evenly spread; one: the middle."""
+    places = np.linspace(0, size - 1, count) if count > 1 else [(size - 1) / 2]
+    return sorted({round(place) for place in places}) if size else []
+
+
+def to_images(model, greys):
+    """Return square grey pictures as the model sees them, float32 (N, size, size)."""
+    images = [learn.resize(learn.crop_square(grey), model.size) for grey in greys]
+    return np.array(images, np.float32).reshape(-1, model.size, model.size)
+
+
+def share(probabilities, labels, chosen):
+    """Return the share of the `chosen` images that is read rightly; NaN if there are none."""
+    right = probabilities[chosen].argmax(axis=1) == labels[chosen]
+    return right.mean() if len(right) else np.nan
+
+
+def refused(probabilities, labels, empty):
+    """Return the share of images without a hand that falls below the threshold."""
+    right = probabilities.argmax(axis=1) == labels
+    threshold = np.quantile(probabilities[right].max(axis=1), 1 - KEPT) if right.any() else 0
+    return (empty.max(axis=1) < threshold).mean()
+
+
+def print_row(name, figures):
+    cells = ["" if np.isnan(figure) else f"{100 * figure:.1f} %" for figure in figures[:-1]]
+    print(f"{printable(name):16}" + "".join(f"{c:>9}" for c in cells) + f"{figures[-1]:9.1f}")
+
+
+def parse_args(argv):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add, whole = parser.add_argument, number(int, 1, 1000)
+    add("--photos", metavar="DIR", type=nonempty, required=True, help="pictures by source, letter")
+    add("--model", metavar="FILE", type=nonempty, help="the one that the camera script would use")
+    add("--pictures", type=whole, nargs="+", default=[1, 3], help="of each letter (1 and 3)")
+    add("--letters", type=whole, default=24, help="how many letters are taught (24)")
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    run(main)
