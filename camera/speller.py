@@ -1,82 +1,165 @@
-"""From probabilities to text: add each letter that is held."""
+"""From probabilities to text: add each letter that is held at rest."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum
 
 import numpy as np
 
-from camera.motion import HANDS, STEP, STEPS, Motion, moved
+from camera.motion import LEAVES, STARTS_WITH, WINDOW, Motion
 
-HOLD = 0.08  # seconds a letter is held, certain and seen at rest: see tools/measure_spelling.py
-CERTAIN, DOUBT = 0.9, 2.0  # below this probability it takes longer, by this times what it lacks
-SMOOTHING = 0.05  # seconds, time constant of the moving average of probabilities
-RELEASE = 0.25  # seconds a letter must be gone before it can be added again
-GAP = 1.0  # seconds between two frames after which the letter counts as new
+HOLD = 0.6  # seconds that a letter is held which stands alone
+QUICK = 0.13  # share of these that a certain letter of a word is held
+CERTAIN, DOUBT = 0.6, 8.0  # below this probability it takes longer, by this times what it lacks
+TOGETHER = 1.5  # seconds between two letters of a word, at most
+SMOOTHING = 0.08  # seconds, time constant of the moving average of probabilities
+MOVES = 1.5  # speed of a hand on its way to another letter, by that of a hand at rest, at least
+RELEASE = 0.25  # seconds without a letter, or a hand, after which it has been let go
+GAP = 1.0  # seconds between two frames after which all counts as new
+ENDS = 0.5  # share of its time that the last letter of a film is held, at least
+State = Enum("State", "NO_HAND UNSURE MOVING HOLDING ADDED")
 
 
 @dataclass
 class Speller:
-    """Adds to the text each letter that is held. Times are seconds of the camera or video."""
+    """Adds to the text each letter that a hand holds. Times are seconds of the camera or video.
+
+    | state   | what is seen                        | what it does                              |
+    |---------|-------------------------------------|-------------------------------------------|
+    | NO_HAND | no hand, where it is followed       | waits; lets go of all after RELEASE       |
+    | UNSURE  | no letter reaches the threshold     | lets go of the one added, after RELEASE   |
+    | MOVING  | a letter, but the hand moves        | waits                                     |
+    | HOLDING | a letter at rest for `hold`         | adds it                                   |
+    |         | one for QUICK, soon after another   | adds it, and the other if that had to wait |
+    |         | one for QUICK, alone                | lets it wait for the next                 |
+    | ADDED   | the letter added last, still there  | nothing, until the hand leaves            |
+
+    Between two letters the hand moves: what is read otherwise while it rests is doubt. Gestures are
+    read as a letter now and then, and words as several: hence `hold` for one that stands alone.
+    """
 
     alphabet: str
-    threshold: float
+    threshold: float  # least probability of a letter
     hold: float = HOLD
     text: str = ""
+    state: State = State.UNSURE
     letter: str | None = None  # the one read now, if any is certain
-    added: str | None = None  # the one added last, until it is released
-    undone: bool = False  # whether a J or Z has just replaced what its hand was read as
+    added: str | None = None  # the one added last, until it is let go
+    waiting: str | None = None  # the first of a word, until the second confirms it
+    replaces_last: bool = False  # whether a J or Z has just replaced what its hand was read as
     progress: float = 0.0  # share of the hold that has passed
-    probabilities: np.ndarray | None = None  # smoothed
-    image: np.ndarray | None = None  # what the model saw when `added` was added
+    probabilities: np.ndarray | None = None  # smoothed, float32 (letters,)
     now: float = 0.0
-    added_seen: float = 0.0  # when `added` was last read
+    motion: Motion = field(default_factory=Motion)
+    held: float = 0.0  # seconds at rest
+    certainty: float = 0.0  # reaches 1 when it has been held for QUICK, or longer in doubt
+    letter_seen: float = -np.inf  # when `added` or `waiting` was last read
+    hand_seen: float = -np.inf
+    added_at: float = -np.inf
+    fastest: float = np.inf  # of the hand since the last letter, by that of a hand at rest
 
-    def __post_init__(self):
-        self.motion = Motion(self.alphabet)
+    def update(self, probabilities, now, image=None, hand=None):
+        """Take what was read of a frame. Return the letters that are added with it, mostly "".
 
-    def update(self, probabilities, now, image=None):
-        """Take what was read of a frame; return the letter that it completes, or None."""
-        passed = self.smooth(probabilities, now)
-        sign = None if image is None else self.motion.update(image, probabilities, now)
-        best = int(self.probabilities.argmax())
-        share = float(self.probabilities[best])
-        letter = self.motion.drawn or (self.alphabet[best] if share >= self.threshold else None)
-        if letter != self.letter:
-            self.letter, self.progress, passed = letter, 0.0, 0.0
-        self.undone = bool(sign and self.text) and self.text[-1] in HANDS[sign]
-        self.undone &= now - self.added_seen < STEPS * STEP
+        probabilities: float32 (letters,), of one view of the frame
+        now: seconds
+        image: what the model saw, grey uint8 (S, S); None where the hand that it follows is lost
+        hand: a camera.hand.Hand, where it is followed
+        """
+        elapsed, self.now, self.replaces_last = now - self.now, now, False
+        if now - self.hand_seen > (RELEASE if image is None else GAP):
+            self.forget()
+        if image is None:
+            self.state = State.NO_HAND
+            return ""
+        self.hand_seen = now
+        self.smooth(probabilities, elapsed)
+        sign = self.motion.update(now, image, hand)
+        self.fastest = max(self.fastest, self.motion.speed)
         if sign:
-            return self.add(sign, image)
-        self.release(image)
-        if letter in (None, self.added, self.motion.drawn):
-            self.progress = 0.0
-            return None
-        if self.motion.still:
-            self.progress += passed / self.hold / (1 + DOUBT * max(0, CERTAIN - share))
+            return self.replace(sign)
+        self.read()
+        self.release()
+        self.state = self.find_state()
+        return self.hold_on(elapsed) if self.state == State.HOLDING else ""
+
+    def forget(self):
+        """Let go of all but the text, as when the hand leaves or the box jumps."""
+        self.motion.forget()
+        self.probabilities = np.zeros(len(self.alphabet), np.float32)
+        self.letter = self.added = self.waiting = None
+        self.held = self.certainty = self.progress = 0.0
+        self.fastest = np.inf
+
+    def smooth(self, probabilities, elapsed):
+        """Bring a frame into the exponential moving average of the probabilities."""
+        weight = 1 - np.exp(-elapsed / SMOOTHING) if self.probabilities.any() else 1
+        self.probabilities += np.float32(weight) * (probabilities - self.probabilities)
+
+    def read(self):
+        """Find the letter that is read now."""
+        best = int(self.probabilities.argmax())
+        is_certain = self.probabilities[best] >= self.threshold
+        letter = self.motion.drawn or (self.alphabet[best] if is_certain else None)
+        if letter != self.letter:
+            self.letter, self.held, self.certainty, self.progress = letter, 0.0, 0.0, 0.0
+
+    def release(self):
+        """Let go of a letter that has not been read for RELEASE."""
+        if self.letter and self.letter in (self.added, self.waiting):
+            self.letter_seen = self.now
+        elif self.now - self.letter_seen > RELEASE:
+            self.added = None
+
+    def find_state(self):
+        """Tell what the hand does."""
+        if self.letter is None:
+            return State.UNSURE
+        if self.letter == self.added and self.fastest < LEAVES or self.letter == self.motion.drawn:
+            return State.ADDED
+        has_moved = self.fastest > MOVES
+        return State.HOLDING if has_moved and self.motion.speed <= 1 else State.MOVING
+
+    def hold_on(self, elapsed):
+        """Hold the letter for another frame. Return the letters that are added."""
+        doubt = max(0.0, CERTAIN - float(self.probabilities.max()))
+        self.held += elapsed
+        self.certainty += elapsed / (QUICK * self.hold * (1 + DOUBT * doubt))
+        follows = self.now - self.added_at < TOGETHER
+        confirms = self.waiting not in (None, self.letter)
+        confirms &= self.now - self.letter_seen < TOGETHER
+        self.progress = self.certainty if follows or confirms else self.held / self.hold
         # a hold of exactly so many frames must not fail by a rounding error
-        return self.add(letter, image) if self.progress > 1 - 1e-6 else None
+        if self.certainty < 1 - 1e-6:
+            return ""
+        if follows or confirms or self.held > self.hold - 1e-6:
+            return self.add(self.letter)
+        if self.waiting != self.letter:
+            self.waiting, self.letter_seen = self.letter, self.now
+        return ""
 
-    def smooth(self, probabilities, now):
-        """Exponential moving average of the probabilities, begun anew after a gap."""
-        passed, self.now = now - self.now, now
-        if self.probabilities is None or passed > GAP:
-            self.probabilities, self.letter = probabilities.copy(), None
-            self.motion.clear()
-        weight = 1 - np.exp(-max(passed, 0) / SMOOTHING)
-        self.probabilities += weight * (probabilities - self.probabilities)
-        return passed
+    def add(self, letter):
+        """Add a letter to the text, after the one that waits for it. Return both."""
+        waits = self.waiting not in (None, letter) and self.now - self.letter_seen < TOGETHER
+        letters = (self.waiting if waits else "") + letter
+        self.text += letters
+        self.letter = self.added = letter
+        self.waiting, self.state = None, State.ADDED
+        self.added_at = self.letter_seen = self.now
+        self.held = self.certainty = self.progress = self.fastest = 0.0
+        return letters
 
-    def release(self, image):
-        """Let the letter added last be added again once it was gone, or the hand was moved."""
-        if self.letter != self.added:
-            if self.now - self.added_seen >= RELEASE:
-                self.added = None
-        elif image is not None and self.image is not None and moved(self.image, image):
-            self.added, self.progress = None, 0.0
-        else:
-            self.added_seen = self.now
+    def replace(self, sign):
+        """Add a J or Z in place of what its hand was read as at first. Return the letters added."""
+        if self.waiting and self.waiting in STARTS_WITH[sign]:
+            self.waiting = None
+        recent = self.now - self.added_at < WINDOW
+        self.replaces_last = recent and self.text[-1:] != "" and self.text[-1] in STARTS_WITH[sign]
+        if self.replaces_last:
+            self.text = self.text[:-1]
+        return self.add(sign)
 
-    def add(self, letter, image):
-        """Add a letter to the text, in place of what a J or Z was read as at first."""
-        self.text = self.text[: -1 if self.undone else None] + letter
-        self.added, self.added_seen, self.image, self.progress = letter, self.now, image, 0.0
-        return letter
+    def finish(self):
+        """End the film. Return the letter that it cuts short, if it was held for long enough."""
+        if self.state != State.HOLDING or self.progress < ENDS or self.certainty < ENDS:
+            return ""
+        return self.add(self.letter)
