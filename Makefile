@@ -19,7 +19,7 @@ run: .venv/ready
 	@echo '    $(BIN)/python step_6_camera.py --model pretrained/signlanguage.onnx'
 
 test: .venv/ready-to-test
-	$(BIN)/python -m pytest --cov --numprocesses 2
+	$(BIN)/python -m pytest --cov --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 lint: .venv/ready-to-test
 	$(BIN)/ruff format --check .
