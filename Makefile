@@ -1,31 +1,39 @@
 # make run        set up a virtual environment, then get the data, train, evaluate, read a film
-# make test       the tests
-# make lint       formatting and lint
-# make benchmark  this program's speed beside the tutorial's
-# make fuzz       damaged input, kills and full disks: what the scripts do not answer as promised
+# make test       run the tests
+# make lint       check formatting and lint
+# make format     mend what `make lint` finds, where it can
+# make benchmark  measure this program's speed beside the tutorial's; one row: make benchmark ROWS=frames
+# make fuzz       damage input, kill scripts, fill disks; list the promises that break
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: run test lint benchmark fuzz
+.PHONY: run test lint format benchmark fuzz
 run: .venv/ready
 	$(BIN)/python step_2_dataset.py
 	$(BIN)/python step_3_train.py
 	$(BIN)/python step_4_evaluate.py
 	$(BIN)/python step_6_camera.py --source data/hello.mp4 --headless
-	@echo 'Now with your camera: $(BIN)/python step_6_camera.py'
+	@echo 'Now with your camera, and the model that you have just trained:'
+	@echo '    $(BIN)/python step_6_camera.py'
+	@echo 'or with the one that came along (the last lines of step 4 say how well either reads):'
+	@echo '    $(BIN)/python step_6_camera.py --model pretrained/signlanguage.onnx'
 
 test: .venv/ready-to-test
-	$(BIN)/python -m pytest --cov
+	$(BIN)/python -m pytest --cov --numprocesses 2
 
 lint: .venv/ready-to-test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
+format: .venv/ready-to-test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
 benchmark: .venv/ready
-	$(BIN)/python -m tools.benchmark.benchmark
+	$(BIN)/python -m tools.benchmark $(if $(ROWS),--only $(ROWS))
 
 fuzz: .venv/ready-to-test
-	$(BIN)/python -m tools.fuzz.fuzz
+	$(BIN)/python -m tools.fuzz
 
 .venv/ready: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; make PYTHON=... names it" if sys.version_info < (3, 11) else 0)'

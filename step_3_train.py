@@ -36,8 +36,6 @@ from step_2_dataset import LETTERS, get_train_test_loaders
 
 CHECKPOINT, TEACHER = "checkpoint.pth", "teacher.pth"
 NEAR = 5, 13  # pixels, sides of the squares around a pixel whose contrast is made even
-LOOKS = range(4)  # that `look_again` has, taken in evaluation mode
-CLOSER = 6 / 7  # share of the image's side that a closer look shows
 
 IMAGES = 350_000  # seen in training unless --epochs says otherwise: minutes on two cores
 BATCH_SIZE = 128  # 256 read strangers worse, in no less time (docs/experiments.md)
@@ -52,9 +50,8 @@ PRINT_EVERY = 100  # batches
 class Net(nn.Module):
     """Three convolutional and three fully connected layers.
 
-    Takes float32 (N, 1, 28, 28), normalised images, and gives float32 (N, 24), logits in the
-    order of LETTERS; the logit of "no hand" beside them is always 0. In evaluation mode these are
-    the means of four looks at each image, or of those `looks` that are numbered, int64 (L,).
+    Normalised images float32 (N, 1, 28, 28) -> logits float32 (N, 24), in the order of LETTERS.
+    The logit of "no hand" beside them is always 0.
     """
 
     def __init__(self):
@@ -75,14 +72,7 @@ class Net(nn.Module):
         self.fc3 = nn.Linear(128, len(LETTERS))
         self.to(memory_format=torch.channels_last)  # convolutions on a CPU take half the time
 
-    def forward(self, x, looks=LOOKS):
-        if self.training:  # on images that are moved, enlarged and mirrored anyway
-            return self.look(x)
-        looks = torch.as_tensor(looks, device=x.device)
-        logits = self.look(look_again(x, looks))
-        return logits.unflatten(0, (looks.shape[0], -1)).mean(dim=0)
-
-    def look(self, x):
+    def forward(self, x):
         with torch.autocast(x.device.type, enabled=False):  # bfloat16 is too coarse for it
             x = normalise_contrast(x)  # (N, 3, 28, 28)
         x = self.norm1(self.pool(self.conv1(x))).relu()  # (N, 16, 14, 14)
@@ -91,20 +81,6 @@ class Net(nn.Module):
         x = self.fc1(x.flatten(1)).relu()
         x = self.fc2(x).relu()
         return self.fc3(x)
-
-
-def look_again(x, looks):
-    """Those of four looks at each image that are numbered, int64 (L,): 0, as it is, 1, the middle
-    enlarged and mirrored, 2, mirrored, 3, the middle enlarged. float32 (L * N, 1, S, S) of
-    (N, 1, S, S). As products of matrices: few operations, as a frame has time for."""
-    side = x.shape[-1]
-    place = torch.arange(side, device=x.device) + 0.5
-    source = (place - side / 2) * CLOSER + side / 2
-    same = torch.eye(side, device=x.device)
-    closer = (1 - (source[:, None] - place).abs()).clamp(min=0)  # linear interpolation
-    rows = torch.stack([same, closer, same, closer])[:, None, None]
-    columns = torch.stack([same, closer.flip(0), same.flip(0), closer]).mT[:, None, None]
-    return (rows.index_select(0, looks) @ x @ columns.index_select(0, looks)).flatten(0, 1)
 
 
 def normalise_contrast(x):
@@ -118,13 +94,17 @@ def normalise_contrast(x):
 
 
 def blur(x):
-    """The means of the squares of NEAR around each pixel, of what lies in the image: (N, 2, S, S)
-    of one view or two. As products of matrices they take a tenth of a pooling's time."""
+    """Box-blur each image at both window sizes. Pixels outside the image do not count.
+
+    float32 (N, C, S, S), C 1 or 2 -> (N, 2, S, S). Matrix products take a tenth of a pooling's
+    time. The constant stands on their left, because OpenCV 5 multiplies wrongly by a stack of
+    matrices on the right.
+    """
     place = torch.arange(x.shape[-1], device=x.device)
     reach = torch.tensor(NEAR, device=x.device).view(-1, 1, 1) // 2
     near = ((place[:, None] - place).abs() <= reach).to(x.dtype)  # (2, S, S), bands of ones
     mean = near / near.sum(dim=-1, keepdim=True)
-    return mean @ x @ mean.mT
+    return (mean @ (mean @ x).mT).mT
 
 
 def train(net, criterion, optimizer, trainloader, epoch, scheduler=None):

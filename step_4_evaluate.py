@@ -26,6 +26,7 @@ import torch
 import torch.nn.functional as F
 from torch.utils.data import DataLoader
 
+from camera.model import VIEWS, average_views
 from plumbing.faults import UserError, exit_now, printable, run
 from plumbing.figures import save_confusion, save_grid
 from plumbing.files import write_file
@@ -43,11 +44,12 @@ from step_2_dataset import (
     available_sets,
     find_csv,
 )
-from step_3_train import LOOKS, load_net
+from step_3_train import load_net
 from step_6_camera import classify, list_pictures, load_model, read_picture
 
 MODEL, PICTURE, MISTAKES = "signlanguage.onnx", "confusion.png", "mistakes.png"
 BATCH_SIZE = 256  # 32 take PyTorch a fifth longer an image
+OPSET, IR_VERSION = 18, 8  # of ONNX, that older runtimes take, too
 MAX_DIFFERENCE = 1e-4  # between the logits of both runtimes
 # Share of the rendered test images read rightly that the threshold lets pass: the least at which
 # 95 % of the rightly read hands of people left out of training pass, too (docs/experiments.md).
@@ -92,28 +94,36 @@ def export(net):
     """`net` as an ONNX model (onnx.ModelProto) for any batch size, checked by onnx.
 
     Its metadata says what a program must know to use it: `alphabet`, `mean`, `std` and `size` of an
-    image, `nothing`, the logit of no hand beside the letters', and how many `looks` it takes at an
-    image. A program without time for all gives it a second input, `looks`, the numbers of some.
+    image, `no_hand_logit`, beside the letters', and of how many `views` of a picture to average the
+    logits. The 768 inputs of fc1 are the tensor "features".
     """
-    looks = torch.tensor(LOOKS)
     program = torch.onnx.export(
         net.eval(),
-        (torch.zeros(2, 1, SIZE, SIZE), looks),
-        input_names=["input", "looks"],
+        (torch.zeros(2, 1, SIZE, SIZE),),
+        input_names=["input"],
         output_names=["logits"],
-        dynamic_shapes=({0: torch.export.Dim("batch")}, {0: torch.export.Dim("looks")}),
+        dynamic_shapes=({0: torch.export.Dim("batch")},),
+        opset_version=OPSET,
         verbose=False,
     )
+    program.model.ir_version = IR_VERSION
     model = program.model_proto
-    # What an input has an initializer for need not be given.
-    model.graph.initializer.append(onnx.numpy_helper.from_array(looks.numpy(), "looks"))
     for node in model.graph.node:
         node.ClearField("metadata_props")  # traces of its code, with this machine's paths
-    metadata = {"alphabet": LETTERS, "mean": MEAN, "std": STD, "size": SIZE, "nothing": 0.0}
-    metadata["looks"] = len(LOOKS)
+    name_features(model.graph)
+    metadata = {"alphabet": LETTERS, "mean": MEAN, "std": STD, "size": SIZE, "no_hand_logit": 0.0}
+    metadata["views"] = len(VIEWS)
     onnx.helper.set_model_props(model, {key: str(value) for key, value in metadata.items()})
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def name_features(graph):
+    """Call the inputs of the first fully connected layer "features"."""
+    old = next(node.input[0] for node in graph.node if "fc1.weight" in node.input)
+    for node in graph.node:
+        for names in (node.input, node.output):
+            names[:] = ["features" if name == old else name for name in names]
 
 
 def report(runtime, net, loaders):
@@ -145,12 +155,13 @@ def validate():
     with one look at each image, which tells as much in a quarter of the time. Then measure the
     export on the test images as it is used."""
     net, loaders = load_net(), get_loaders()
-    results = report("PyTorch", net.look, loaders)
+    results = report("PyTorch", net, loaders)
     model = export(net)
     exported = run_onnx(model)
-    check_difference(results, report("ONNX", partial(exported, looks=LOOKS[:1]), loaders))
+    check_difference(results, report("ONNX", exported, loaders))
     loaders = {key: loader for key, loader in loaders.items() if key[1] == "Validation"}
-    results = report(f"ONNX, {len(LOOKS)} looks", exported, loaders)
+    all_views = lambda images: average_views(exported, images.numpy(), range(len(VIEWS)))  # noqa: E731
+    results = report(f"ONNX, {len(VIEWS)} views", all_views, loaders)
     tests = {
         name: (to_probabilities(outputs), labels)
         for (name, _), (outputs, labels) in results.items()
@@ -212,14 +223,10 @@ def run_onnx(model):
     options = ort.SessionOptions()
     # Spinning, its threads would keep the processor from PyTorch's, which prepare the images.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3  # errors: it warns of inputs that need not be given
     content = model.SerializeToString()
     session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
-    def give_logits(images, looks=LOOKS):
-        return session.run(None, {"input": images.numpy(), "looks": np.array(looks)})[0]
-
-    return give_logits
+    return lambda images: session.run(None, {"input": np.asarray(images)})[0]
 
 
 def check_difference(results, others):

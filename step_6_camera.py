@@ -2,7 +2,7 @@
 
     $ python step_6_camera.py --source data/hello.mp4 --headless
     Model: pretrained/signlanguage.onnx
-    1.20	H
+    1.08	H
     ...
     Spelled: HELLO
 
@@ -10,6 +10,7 @@
 
 A frame goes through centre crop, grey, 28x28 and the network, as in the tutorial. Probabilities are
 smoothed over time, and a letter held still is added to the text. J and Z are read from movement.
+With --follow the box goes to the hand, wherever in the frame it is.
 """
 
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
@@ -19,153 +20,155 @@ import argparse
 import contextlib
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from camera.hand import HandFinder, crop_square
 from camera.model import find_model, load_model, read_letters, shrink
-from camera.motion import HANDS, STEP, STEPS, Motion, moved
 from camera.pictures import list_pictures, read_picture
 from camera.recorder import CODECS, Recorder
+from camera.speller import HOLD, Speller
 from camera.stream import Stream
 from camera.view import KEYS, View, render
 from camera.window import check_display, show, wait_for_key
 from plumbing.faults import UserError, printable, run
 from plumbing.files import growing_file
-from plumbing.flags import number
+from plumbing.flags import bounded
 
-BOX = 0.7  # guide box, share of the frame's shorter side: a hand at arm's length fills it
-HOLD = 0.08  # seconds a letter is held, certain and seen at rest: see tools/measure_spelling.py
-CERTAIN, DOUBT = 0.9, 2.0  # below this probability it takes longer, by this times what it lacks
-SMOOTHING = 0.05  # seconds, time constant of the moving average of probabilities
-RELEASE = 0.25  # seconds a letter must be gone before it can be added again
-GAP = 1.0  # seconds between two frames after which the letter counts as new
-
-
-# ---------------------------------------------------------------- from a frame to probabilities
-def classify(model, frame, box=1.0, turn=None):
-    """What the model sees of the centred box of a frame, BGR uint8 (H, W, 3): grey, uint8
-    (size, size); and what `read_letters` gives of that."""
-    image = shrink(center_crop(frame, box), model.size)
-    return image, read_letters(model, image, turn)
+BOX_SHARE = 0.7  # of the frame's shorter side: a hand at arm's length fills the box
+SIGNED = """signs that move, in 0.4 to 1.5 seconds, before and after other letters:
+  J           sign I, then draw a J with the little finger, and turn the wrist at its hook
+  Z           point with the index finger, then draw a Z"""
+ANY_KEY = "Any key: next   Q: end"
+PAGES = {"h": "help", "s": "signs"}  # that a key shows or hides
 
 
 def center_crop(frame, box=1.0):
-    """Centred square of a frame (H, W) or (H, W, C), a share `box` of its shorter side; a view."""
+    """Cut the centred square out of a frame.
+
+    Parameters
+    ----------
+    frame: array (H, W) or (H, W, C)
+    box: share of the frame's shorter side that the square takes, above 0, at most 1
+
+    Returns
+    -------
+    array (S, S) or (S, S, C), a view of the frame
+
+    >>> center_crop(np.zeros((480, 640, 3), np.uint8), box=0.7).shape
+    (336, 336, 3)
+    """
     height, width = frame.shape[:2]
     side = max(1, round(min(height, width) * box))
     top, left = (height - side) // 2, (width - side) // 2
     return frame[top : top + side, left : left + side]
 
 
-# ---------------------------------------------------------------- from probabilities to text
-@dataclass
-class Speller:
-    """Adds to the text each letter that is held. Times are seconds of the camera or video."""
+def classify(model, frame, box=1.0, frame_number=None, square=None):
+    """Read the letter that a hand shows in the box of a frame.
 
-    alphabet: str
-    threshold: float
-    hold: float = HOLD
-    text: str = ""
-    letter: str | None = None  # the one read now, if any is certain
-    added: str | None = None  # the one added last, until it is released
-    undone: bool = False  # whether a J or Z has just replaced what its hand was read as
-    progress: float = 0.0  # share of the hold that has passed
-    probabilities: np.ndarray | None = None  # smoothed
-    image: np.ndarray | None = None  # what the model saw when `added` was added
-    now: float = 0.0
-    added_seen: float = 0.0  # when `added` was last read
+    Parameters
+    ----------
+    model: a Model, from `load_model`
+    frame: BGR uint8 (H, W, 3)
+    box: share of the frame's shorter side that the centred box takes
+    frame_number: of a video, read from one view a frame in turn; None for a picture, from all views
+    square: (left, top, side) in pixels, a box to read in place of the centred one
 
-    def __post_init__(self):
-        self.motion = Motion(self.alphabet)
+    Returns
+    -------
+    image: what the model sees, grey uint8 (size, size)
+    probabilities: of each letter of model.alphabet, float32 (letters,); the rest is "no hand"
 
-    def update(self, probabilities, now, image=None):
-        """Take what was read of a frame; return the letter that it completes, or None."""
-        passed = self.smooth(probabilities, now)
-        sign = None if image is None else self.motion.update(image, probabilities, now)
-        best = int(self.probabilities.argmax())
-        share = float(self.probabilities[best])
-        letter = self.motion.drawn or (self.alphabet[best] if share >= self.threshold else None)
-        if letter != self.letter:
-            self.letter, self.progress, passed = letter, 0.0, 0.0
-        self.undone = bool(sign and self.text) and self.text[-1] in HANDS[sign]
-        self.undone &= now - self.added_seen < STEPS * STEP
-        if sign:
-            return self.add(sign, image)
-        self.release(image)
-        if letter in (None, self.added, self.motion.drawn):
-            self.progress = 0.0
-            return None
-        if self.motion.still:
-            self.progress += passed / self.hold / (1 + DOUBT * max(0, CERTAIN - share))
-        # a hold of exactly so many frames must not fail by a rounding error
-        return self.add(letter, image) if self.progress > 1 - 1e-6 else None
+    Raises
+    ------
+    UserError: the model fails
 
-    def smooth(self, probabilities, now):
-        """Exponential moving average of the probabilities, begun anew after a gap."""
-        passed, self.now = now - self.now, now
-        if self.probabilities is None or passed > GAP:
-            self.probabilities, self.letter = probabilities.copy(), None
-            self.motion.clear()
-        weight = 1 - np.exp(-max(passed, 0) / SMOOTHING)
-        self.probabilities += weight * (probabilities - self.probabilities)
-        return passed
-
-    def release(self, image):
-        """Let the letter added last be added again once it was gone, or the hand was moved."""
-        if self.letter != self.added:
-            if self.now - self.added_seen >= RELEASE:
-                self.added = None
-        elif image is not None and self.image is not None and moved(self.image, image):
-            self.added, self.progress = None, 0.0
-        else:
-            self.added_seen = self.now
-
-    def add(self, letter, image):
-        """Add a letter to the text, in place of what a J or Z was read as at first."""
-        self.text = self.text[: -1 if self.undone else None] + letter
-        self.added, self.added_seen, self.image, self.progress = letter, self.now, image, 0.0
-        return letter
+    >>> model = load_model("pretrained/signlanguage.onnx")
+    >>> film = cv2.VideoCapture("data/hello.mp4")
+    >>> frames = [film.read()[1] for _ in range(30)]
+    >>> image, probabilities = classify(model, frames[-1], box=0.7)
+    >>> image.shape, model.alphabet[probabilities.argmax()]
+    ((28, 28), 'H')
+    """
+    crop = center_crop(frame, box) if square is None else crop_square(frame, *square)
+    image = shrink(crop, model.size)
+    return image, read_letters(model, image, frame_number)
 
 
-# ---------------------------------------------------------------- from a stream to a text
+def translate(model, frame, now, view, frame_number=None):
+    """Read a frame at `now` seconds, and let the view show it.
+
+    Returns the letter that it adds to the text, or None. Where no hand is found, nothing is read.
+    """
+    view.latency.start()
+    moment = None if frame_number is None else now
+    hand = view.finder.find(frame, moment) if view.finder else None
+    view.frame, view.square = frame, hand and hand.box
+    if view.finder and not hand:
+        view.image, probabilities = None, np.zeros(len(model.alphabet), np.float32)
+    else:
+        reading = classify(model, frame, view.box, frame_number, view.square)
+        view.image, probabilities = reading
+    letter = view.speller.update(probabilities, now, view.image)
+    view.latency.stop()
+    return letter
+
+
 def spell_stream(stream, model, view, logs, recorder, window):
     """Read a stream to its end or until a key ends it; log letters and edits as they come."""
-    for turn, (now, frame) in enumerate(stream.frames()):
-        view.note = "Camera lost: trying again" if frame is None else ""
-        if frame is not None:
-            letter = translate(model, frame, now, view, turn)
+    for frame_number, (now, frame) in enumerate(stream.frames()):
+        view.is_lost = frame is None
+        if not view.is_lost:
+            letter = translate(model, frame, now, view, frame_number)
             log(logs, now, "BACKSPACE" if view.speller.undone else None)
             log(logs, now, letter)
         pixels = render(view) if recorder or window else None
         if recorder:
             recorder.add(now, pixels)
-        key = show(pixels, stream.early(now)) if window else ""
+        key = show(pixels, stream.wait_of(now)) if window else ""
         if key == "q":
             break
         log(logs, now, handle_key(key, view))
 
 
-def translate(model, frame, now, view, turn=None):
-    """Read a frame, and let the view show it; return the letter that it adds, or None. `turn` is as
-    for `read_letters`."""
-    view.latency.start()
-    view.image, probabilities = classify(model, frame, view.box, turn)
-    letter = view.speller.update(probabilities, now, view.image)
-    view.latency.stop()
-    view.frame = frame
-    return letter
+def handle_key(key, view):
+    """Do what a key asks for; "" is none. Returns the edit to log, or None."""
+    speller = view.speller
+    if key:
+        view.note = ""
+    if key in PAGES:
+        view.page = PAGES[key] if view.page != PAGES[key] else ""
+    if key == "f":
+        toggle_follow(view)
+    edits = {
+        " ": ("SPACE", speller.text + " "),
+        "\b": ("BACKSPACE", speller.text[:-1]),
+        "\x7f": ("BACKSPACE", speller.text[:-1]),
+        "c": ("CLEAR", ""),
+    }
+    edit, speller.text = edits.get(key, (None, speller.text))
+    return edit
 
 
-SIGNED = """signs that move, in 0.4 to 1.5 seconds, before and after other letters:
-  J           sign I, then draw a J with the little finger, and turn the wrist at its hook
-  Z           point with the index finger, then draw a Z"""
-ANY_KEY = "Any key: next   Q: end"
+def toggle_follow(view):
+    """Follow the hand, or stop. Where the finder cannot be loaded, a note says so."""
+    try:
+        view.finder = None if view.finder else HandFinder()
+    except UserError as error:  # the text so far is worth more
+        view.note = str(error)
+    view.speller.motion.clear()  # the box jumps: this is no movement of the hand
 
 
-def spell(args, model):
+def log(files, now, what):
+    """Write a letter or an edit with its time, a line each, into files; None writes nothing."""
+    for file in files if what else ():
+        print(f"{now:.2f}\t{what}", file=file, flush=True)
+
+
+def spell(args, model, finder):
     """Spell what a camera or video shows, and print the text, whatever ends it."""
     speller = Speller(model.alphabet, args.threshold or model.threshold, args.hold)
     logs, recorder = [sys.stdout] if args.headless else [], None
@@ -177,28 +180,13 @@ def spell(args, model):
             logs.append(stack.enter_context(draft.open("w", encoding="utf-8")))
         if args.record:
             draft = stack.enter_context(growing_file(args.record))
-            recorder = Recorder(draft, stream.fps)
-            stack.push(recorder.close)
+            recorder = stack.enter_context(Recorder(draft, stream.fps))
         mirror = stream.is_camera if args.mirror is None else args.mirror
-        view = View(speller, args.box, mirror, printable(Path(stream.name).name))
+        view = View(speller, args.box, mirror, printable(Path(stream.name).name), finder=finder)
         spell_stream(stream, model, view, logs, recorder, not args.headless)
 
 
-def handle_key(key, view):
-    """Do what a key asks for; return what to log of it, if anything."""
-    speller = view.speller
-    view.help ^= key == "h"
-    edits = {
-        " ": ("SPACE", speller.text + " "),
-        "\b": ("BACKSPACE", speller.text[:-1]),
-        "\x7f": ("BACKSPACE", speller.text[:-1]),
-        "c": ("CLEAR", ""),
-    }
-    edit, speller.text = edits.get(key, (None, speller.text))
-    return edit
-
-
-def label_pictures(args, model):
+def label_pictures(args, model, finder):
     """Print a line for each picture, its name, letter or dash and probability, and show it."""
     unread = []
     for path in args.pictures:
@@ -206,7 +194,7 @@ def label_pictures(args, model):
             unread.append(printable(path))
             continue
         speller = Speller(model.alphabet, args.threshold or model.threshold)
-        view = View(speller, args.box, args.mirror, printable(path.name), hint="", note=ANY_KEY)
+        view = View(speller, args.box, args.mirror, printable(path.name), ANY_KEY, finder, False)
         translate(model, frame, 0.0, view)
         letter, probability = speller.letter or "-", speller.probabilities.max()
         print(f"{printable(path)}  {letter}  {probability:.0%}", flush=True)
@@ -216,13 +204,6 @@ def label_pictures(args, model):
         raise UserError(f"{len(unread)} picture(s) could not be read: {', '.join(unread)}")
 
 
-def log(files, now, what):
-    """Write a letter, or edit, with its time into files; nothing where it is None."""
-    for file in files if what else ():
-        print(f"{now:.2f}\t{what}", file=file, flush=True)
-
-
-# ---------------------------------------------------------------- flags
 def parse_args(argv=None):
     keys = "\n".join(f"  {key:<12}{meaning}" for key, meaning in KEYS.items())
     parser = argparse.ArgumentParser(
@@ -230,36 +211,37 @@ def parse_args(argv=None):
         epilog=f"keys:\n{keys}\n\n{SIGNED}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add, share = parser.add_argument, number(float, 0, 1, above=True)
-    time_held = number(float, 0, 3600, above=True)
+    add, share = parser.add_argument, bounded(float, 0, 1, above=True)
+    seconds = bounded(float, 0, 3600, above=True)
     add("--source", default="0", help="camera index, video, picture, folder of pictures or URL")
     add("--model", metavar="FILE", default=str(find_model()), help="ONNX file (%(default)s)")
-    add("--box", type=share, help=f"guide box, share of the shorter side ({BOX}; pictures 1)")
-    add(
-        "--hold",
-        type=time_held,
-        default=HOLD,
-        help=f"seconds that a certain letter is held ({HOLD})",
-    )
+    add("--follow", action="store_true", help="let the box go to the hand, wherever it is")
+    add("--box", type=share, help=f"box, share of the shorter side ({BOX_SHARE}; pictures 1)")
+    add("--hold", type=seconds, default=HOLD, help=f"seconds to hold a certain letter ({HOLD})")
     add("--threshold", type=share, help="least probability of a letter (the model's own)")
     add("--mirror", action=argparse.BooleanOptionalAction, help="mirror the view (cameras: yes)")
     add("--headless", action="store_true", help="print the letters, without a window")
     add("--record", metavar="FILE", help="write what the window shows, as .avi or .mp4")
     add("--transcript", metavar="FILE", help="write a line for each letter, with its time")
     args = parser.parse_args(argv)
+    args.pictures = list_pictures(args.source)
+    args.box = args.box or (1.0 if args.pictures else BOX_SHARE)
+    check_files(parser, args)
+    return args
+
+
+def check_files(parser, args):
+    """End with status 2 where the files that flags name cannot be right."""
     names = [name for name in vars(args).values() if isinstance(name, str)]
     if any(name.encode(errors="replace").decode() != name or not name for name in names):
         parser.error("a name is empty, or not in UTF-8, and OpenCV takes no other")
     if len({os.path.realpath(name) for name in names}) < len(names):
         parser.error("--source, --model, --record and --transcript must not be the same file")
-    args.pictures = list_pictures(args.source)
-    args.box = args.box or (1.0 if args.pictures else BOX)
     special = args.record and os.path.exists(args.record) and not os.path.isfile(args.record)
     if args.record and (special or Path(args.record).suffix.lower() not in CODECS):
         parser.error(f"--record: {args.record} is no file that ends in {' or '.join(CODECS)}")
     if args.pictures and (args.record or args.transcript):
         parser.error("--record and --transcript are for cameras and videos, not for pictures")
-    return args
 
 
 def main(argv=None):
@@ -268,8 +250,10 @@ def main(argv=None):
     if not args.headless:
         check_display()
     model = load_model(args.model)
-    print(f"Model: {printable(model.path)}", flush=True)
-    (label_pictures if args.pictures else spell)(args, model)
+    note = f", {printable(model.note)}" if model.note else ""
+    print(f"Model: {printable(model.path)}{note}", flush=True)
+    finder = HandFinder() if args.follow else None
+    (label_pictures if args.pictures else spell)(args, model, finder)
 
 
 if __name__ == "__main__":

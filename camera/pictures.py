@@ -1,4 +1,4 @@
-"""Picture files."""
+"""Find and read picture files."""
 
 import os
 from pathlib import Path
@@ -13,15 +13,17 @@ PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".pgm", "
 
 
 def list_pictures(source):
-    """The picture that a source names, or all those in the folder and in the folders in it, sorted;
-    else none."""
+    """Return the paths of the pictures that a source names, sorted.
+
+    A picture, or a folder: its pictures and those of the folders in it. Else none.
+    """
     path = Path(source)
     paths = sorted([*path.glob("*"), *path.glob("*/*")]) if path.is_dir() else [path]
     return [path for path in paths if path.suffix.lower() in PICTURES]
 
 
 def read_picture(path):
-    """Picture file as BGR uint8 (H, W, 3), upright; None where it cannot be read."""
+    """Read a picture file, upright: BGR uint8 (H, W, 3). None where it cannot be read."""
     try:
         content = np.fromfile(path, np.uint8, LARGEST) if os.path.isfile(path) else np.empty(0)
         with silent():

@@ -1,122 +1,225 @@
 """Draw what the window shows."""
 
+import functools
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import cv2
 import numpy as np
 
-KEYS = {"SPACE": "add a space", "BACKSPACE": "delete the last letter", "C": "clear the text"}
-KEYS |= {"H": "show or hide this help", "Q or ESC": "end"}
+from camera.motion import HANDS
+from camera.pictures import read_picture
+
+KEYS = {  # that step 6's handle_key knows, as the help shows them
+    "SPACE": "add a space",
+    "BACKSPACE": "delete the last letter",
+    "C": "clear the text",
+    "F": "follow the hand, or stop",
+    "S": "show or hide the signs",
+    "H": "show or hide this help",
+    "Q or ESC": "end",
+}
 MOVES = {"sign J": "I, then draw a J", "sign Z": "point, then draw a Z"}  # in the window's help
+CHART = Path(__file__).parents[1] / "docs/signs.png"  # the 26 signs
+HAND_SEEN = 0.5  # sum of the letters' probabilities: 95 % of images without a hand have less, and
+# 2 % of the hands whose letter is uncertain
 FONT = cv2.FontFace("sans")
 WHITE, SOFT, DIM, DARK = (255,) * 3, (205,) * 3, (95,) * 3, (24,) * 3
 AMBER, GREEN = (60, 190, 255), (130, 225, 120)  # BGR: being held, added
 LEFT, CENTRE, RIGHT = 0, 0.5, 1  # share of a text that lies to the left of its x
-HEIGHT, SIDE, PANEL = 480, 336, 138  # pixels: the view, its guide box, what is in its corners
-NARROW, WIDE = 640, 854  # pixels, the view's width: 4:3 to 16:9
+VIEW_HEIGHT, NARROW, WIDE = 480, 640, 854  # pixels: the view, 4:3 to 16:9
+BOX_SIDE = 336  # pixels, the centred box
+PANEL = 138  # pixels, the width of what is in the corners
+BAR = 58  # pixels, the height of the text along the bottom
+SEEN_SIDE = 112  # pixels, what the model sees
 
 
 @dataclass
 class View:
-    """What there is to show beside the state of the speller."""
+    """What there is to show beside the state of the speller; keys change it."""
 
-    speller: object  # step 6's Speller
-    box: float
+    speller: object  # camera.speller.Speller
+    box: float  # share of the frame's shorter side, where the hand is not followed
     mirror: bool
     title: str  # shown while there is no text
-    hint: str = "help: press H"
-    note: str = ""  # shown instead of what the letter does
-    help: bool = False
+    note: str = ""  # shown in place of advice
+    finder: object = None  # a camera.hand.HandFinder while the hand is followed
+    offers_keys: bool = True
+    is_lost: bool = False  # the camera gives no frames
+    page: str = ""  # "help" or "signs", shown over the frame
     frame: np.ndarray | None = None  # BGR uint8 (H, W, 3)
-    image: np.ndarray | None = None  # what the model sees of it
+    square: tuple | None = None  # (left, top, side), pixels, of the hand that is followed
+    image: np.ndarray | None = None  # what the model sees, grey uint8 (S, S); None: no hand
     latency: cv2.TickMeter = field(default_factory=cv2.TickMeter)  # from frame to letter
 
 
+@dataclass(frozen=True)
+class State:
+    """What is known of the hand, as far as the window gives advice on it."""
+
+    letter: str | None = None  # that is certain
+    is_added: bool = False  # whether it stands in the text
+    is_found: bool = True  # whether there is a box around it
+    is_seen: bool = True  # whether any letter is likely in the box
+    sign: str | None = None  # J or Z, if the hand moves and may be drawing it
+
+
 def render(view):
-    """The view as pixels, BGR uint8 (HEIGHT, NARROW to WIDE, 3)."""
-    speller = view.speller
-    note, colour = f"{speller.letter}: hold still", AMBER
-    if speller.letter is None:
-        note, colour = "Fill the box with your hand", WHITE
-    elif speller.letter == speller.added:
-        note, colour = f"{speller.letter} added: next, or move to repeat", GREEN
-    pixels = lay_out(view.frame, view.box, view.mirror)
-    draw_box(pixels, speller.progress, colour)
-    draw_letters(pixels, speller, colour)
+    """Draw the view: BGR uint8 (VIEW_HEIGHT, NARROW to WIDE, 3)."""
+    advice, colour = advise(state_of(view))
+    pixels, box = lay_out(view)
+    if box:
+        draw_box(pixels, box, view.speller.progress, colour)
+    draw_letters(pixels, view.speller, colour)
     draw_image(pixels, view)
-    draw_texts(pixels, view, note, colour)
-    if view.help:
+    note = "Camera lost: trying again" if view.is_lost else view.note
+    draw_advice(pixels, *((note, WHITE) if note else (advice, colour)))
+    draw_text(pixels, view)
+    if view.page == "help":
         draw_help(pixels)
+    elif view.page == "signs":
+        draw_chart(pixels)
     return pixels
 
 
-def lay_out(frame, box, mirror):
-    """A frame, scaled so that its box has SIDE pixels in the middle, and dark around it."""
-    lengths = np.array(frame.shape[:2])
-    scale, room = SIDE / (lengths.min() * box), np.array([HEIGHT, NARROW])
-    room[1] = np.clip(HEIGHT * lengths[1] // lengths[0] // 2 * 2, NARROW, WIDE)  # codecs: even
+def state_of(view):
+    """Return what is known of the hand in the view."""
+    speller, sign = view.speller, None
+    if speller.letter and not speller.motion.still:
+        sign = next((sign for sign, hands in HANDS.items() if speller.letter in hands), None)
+    return State(
+        letter=speller.letter,
+        is_added=speller.letter == speller.added,
+        is_found=not view.finder or view.square is not None,
+        is_seen=speller.probabilities.sum() >= HAND_SEEN,
+        sign=sign,
+    )
+
+
+def advise(state):
+    """Return what to do now, in a few words, and the colour in which the letter is shown."""
+    if not state.is_found:
+        return "No hand found: raise your hand", WHITE
+    if not state.letter and not state.is_seen:
+        return "Fill the box with your hand", WHITE
+    if not state.letter:
+        return "Not sure yet: turn it, or more light", WHITE
+    if state.sign:
+        return f"{state.letter}, or a {state.sign} being drawn", AMBER
+    if state.is_added:
+        return f"{state.letter} added: next, or move to repeat", GREEN
+    return f"{state.letter}: hold still", AMBER
+
+
+def lay_out(view):
+    """Scale the frame into the view, dark around it.
+
+    Returns pixels BGR uint8 (VIEW_HEIGHT, NARROW to WIDE, 3), and the box (left, top, side) in
+    them, None without one. The centred box always has BOX_SIDE pixels, in the middle. Where the
+    hand is followed, the whole frame is seen, above the text.
+    """
+    height, width = view.frame.shape[:2]
+    room = np.clip(VIEW_HEIGHT * width // height // 2 * 2, NARROW, WIDE)  # codecs: even
+    if not view.finder:
+        scale = BOX_SIDE / (min(height, width) * view.box)
+        box = (room - BOX_SIDE) / 2, (VIEW_HEIGHT - BOX_SIDE) / 2, BOX_SIDE
+        return place_frame(view, scale, (VIEW_HEIGHT, room)), box
+    scale = min((VIEW_HEIGHT - BAR) / height, room / width)
+    pixels = place_frame(view, scale, (VIEW_HEIGHT - BAR, room))
+    pixels = cv2.copyMakeBorder(pixels, 0, BAR, 0, 0, cv2.BORDER_CONSTANT, value=DARK)
+    if view.square is None:
+        return pixels, None
+    left, top, side = view.square
+    left = width - left - side if view.mirror else left
+    x, y = (left - width / 2) * scale, (top - height / 2) * scale
+    return pixels, (x + room / 2, y + (VIEW_HEIGHT - BAR) / 2, side * scale)
+
+
+def place_frame(view, scale, room):
+    """Scale the frame and centre it in a room (height, width): BGR uint8 (height, width, 3)."""
+    lengths, room = np.array(view.frame.shape[:2]), np.array(room)
     shown = np.minimum(lengths, np.ceil(room / scale).astype(int))
     (top, left), (bottom, right) = (lengths - shown) // 2, (lengths + shown) // 2
     size = np.clip(np.rint(shown * scale).astype(int), 1, room)
-    frame = cv2.resize(frame[top:bottom, left:right], size[::-1], interpolation=cv2.INTER_AREA)
+    part = view.frame[top:bottom, left:right]
+    part = cv2.resize(part, size[::-1], interpolation=cv2.INTER_AREA)
+    part = cv2.flip(part, 1) if view.mirror else part
     (top, left), (bottom, right) = (room - size) // 2, (room - size + 1) // 2
-    frame = cv2.flip(frame, 1) if mirror else frame
-    return cv2.copyMakeBorder(frame, top, bottom, left, right, cv2.BORDER_CONSTANT, value=DARK)
+    return cv2.copyMakeBorder(part, top, bottom, left, right, cv2.BORDER_CONSTANT, value=DARK)
 
 
 def measure(words, size, weight=600):
+    """Return the width of words, pixels."""
     left, _, width, _ = cv2.getTextSize((0, 0), words, (0, 0), FONT, size, weight)
     return left + width
 
 
+def cut_end(words, size, room):
+    """Shorten words to a width in pixels, at their end."""
+    while measure(words, size) > room and len(words) > 1:
+        words = words.rstrip("\u2026")[:-1] + "\u2026"
+    return words
+
+
+def cut_start(words, size, room):
+    """Shorten words to a width in pixels, at their start."""
+    while measure(words, size) > room and len(words) > 1:
+        words = "\u2026" + words.lstrip("\u2026")[1:]
+    return words
+
+
 def write(pixels, words, x, y, size, colour=WHITE, align=LEFT, weight=600):
+    """Write words whose baseline is y; `align` says which part of them lies left of x."""
     at = round(x - align * measure(words, size, weight)), y
     cv2.putText(pixels, words, at, colour, FONT, size, weight)
 
 
-def shade(pixels, left, top, right, bottom, keep=0.3):
+def darken(pixels, left, top, right, bottom, keep=0.3):
     """Darken a part, so that what is written there is legible on anything."""
     part = pixels[top:bottom, left:right]
     part[:] = cv2.convertScaleAbs(part, alpha=keep)
 
 
-def trace(pixels, points, colour, thickness):
+def draw_line(pixels, points, colour, thickness):
+    """Draw a line through points (n, 2), x and y."""
     points = np.rint(points).astype(np.int32)
     cv2.polylines(pixels, [points], False, colour, thickness, cv2.LINE_AA)
 
 
-def draw_box(pixels, progress, colour):
-    """Guide box; its outline fills up clockwise while a letter is held."""
-    turns = np.array([(0, -1), (1, -1), (1, 1), (-1, 1), (-1, -1), (0, -1)]) * SIDE / 2
-    turns += pixels.shape[1] / 2, HEIGHT / 2
-    trace(pixels, turns, DARK, 4)
-    trace(pixels, turns, colour if colour == GREEN else WHITE, 5 if colour == GREEN else 2)
+def draw_box(pixels, box, progress, colour):
+    """Draw the box (left, top, side); its outline fills up clockwise while a letter is held."""
+    left, top, side = box
+    corners = np.array([(1, 0), (2, 0), (2, 2), (0, 2), (0, 0), (1, 0)]) * side / 2 + (left, top)
+    draw_line(pixels, corners, DARK, 4)
+    is_added = colour == GREEN
+    draw_line(pixels, corners, colour if is_added else WHITE, 5 if is_added else 2)
     if progress:
-        turned = (0, 1, 3, 5, 7, 8)  # half sides passed at each turn
-        way = [half for half in turned if half < 8 * progress] + [8 * progress]
-        trace(pixels, np.stack([np.interp(way, turned, axis) for axis in turns.T], 1), AMBER, 6)
+        passed = (0, 1, 3, 5, 7, 8)  # half sides, at each of them
+        way = [half for half in passed if half < 8 * progress] + [8 * progress]
+        draw_line(pixels, np.stack([np.interp(way, passed, xy) for xy in corners.T], 1), AMBER, 6)
 
 
 def draw_letters(pixels, speller, colour):
-    """Letter or dash, and the probabilities of the first three, in the left corner."""
-    shade(pixels, 0, 0, PANEL, 218)
+    """Draw the letter, or a dash, and the three likeliest letters in the left corner."""
+    darken(pixels, 0, 0, PANEL, 218)
     write(pixels, speller.letter or "\u2013", 69, 106, 116, colour, CENTRE, 700)
     for row, index in enumerate(np.argsort(-speller.probabilities)[:3]):
         probability, y = float(speller.probabilities[index]), 146 + 28 * row
         ink = SOFT if row else colour
         write(pixels, speller.alphabet[index], 16, y, 19, ink)
         write(pixels, f"{probability:.0%}", 122, y, 17, ink, RIGHT)
-        trace(pixels, [(16, y + 5), (122, y + 5)], DIM, 2)
-        trace(pixels, [(16, y + 5), (16 + 106 * probability, y + 5)], ink, 3)
+        draw_line(pixels, [(16, y + 5), (122, y + 5)], DIM, 2)
+        draw_line(pixels, [(16, y + 5), (16 + 106 * probability, y + 5)], ink, 3)
 
 
 def draw_image(pixels, view):
-    """What the model sees, enlarged, and the mean speed, in the right corner."""
+    """Draw what the model sees, enlarged, and the mean speed, in the right corner."""
     right = pixels.shape[1] - 13
-    shade(pixels, right + 13 - PANEL, 0, right + 13, 182)
-    image = cv2.flip(view.image, 1) if view.mirror else view.image
-    image = cv2.resize(image, (112, 112), interpolation=cv2.INTER_NEAREST)
-    pixels[13:125, right - 112 : right] = image[..., None]
+    darken(pixels, right + 13 - PANEL, 0, right + 13, 182)
+    if view.image is not None:
+        image = cv2.flip(view.image, 1) if view.mirror else view.image
+        image = cv2.resize(image, (SEEN_SIDE, SEEN_SIDE), interpolation=cv2.INTER_NEAREST)
+        pixels[13 : 13 + SEEN_SIDE, right - SEEN_SIDE : right] = image[..., None]
     frames, seconds = view.latency.getCounter() - 1, view.speller.now
     rate = f"{frames / seconds:.0f} fps  " if seconds else ""  # a picture has none
     write(pixels, "the model sees", right, 143, 14, SOFT, RIGHT, 400)
@@ -124,26 +227,68 @@ def draw_image(pixels, view):
     write(pixels, speed, right, 167, 15, SOFT, RIGHT, 500)
 
 
-def draw_texts(pixels, view, note, colour):
-    """What to do, above the box, and along the bottom the text or, when it is long, its end."""
+def draw_advice(pixels, words, colour):
+    """Write what to do at the top, between the corners."""
     width = pixels.shape[1]
-    note, colour = (view.note, WHITE) if view.note else (note, colour)
-    half = measure(note, 17) // 2 + 14
-    shade(pixels, width // 2 - half, 18, width // 2 + half, 50)
-    write(pixels, note, width // 2, 40, 17, colour, CENTRE)
-    shade(pixels, 0, HEIGHT - 58, width, HEIGHT)
-    words = view.speller.text + "_"
-    while measure(words, 36) > width - 120:
-        words = "\u2026" + words.lstrip("\u2026")[1:]
-    words, size, colour = (words, 36, WHITE) if view.speller.text else (view.title, 20, SOFT)
-    write(pixels, words, 18, HEIGHT - 17, size, colour)
-    write(pixels, view.hint, width - 16, HEIGHT - 20, 15, SOFT, RIGHT, 400)
+    words = cut_end(words, 17, width - 2 * PANEL - 8)
+    half = measure(words, 17) // 2 + 4
+    darken(pixels, width // 2 - half, 18, width // 2 + half, 50)
+    write(pixels, words, width // 2, 40, 17, colour, CENTRE)
+
+
+def draw_text(pixels, view):
+    """Write the text along the bottom, its end if it is long, and what keys there are."""
+    width = pixels.shape[1]
+    darken(pixels, 0, VIEW_HEIGHT - BAR, width, VIEW_HEIGHT)
+    keys = name_keys(view)
+    write(pixels, keys, width - 16, VIEW_HEIGHT - 20, 15, SOFT, RIGHT, 400)
+    room = width - 50 - measure(keys, 15, 400)
+    if view.speller.text:
+        words = cut_start(view.speller.text + "_", 36, room)
+        write(pixels, words, 18, VIEW_HEIGHT - 17, 36)
+    else:
+        write(pixels, cut_end(view.title, 20, room), 18, VIEW_HEIGHT - 17, 20, SOFT)
+
+
+def name_keys(view):
+    """Return what to say of the keys: all that help a newcomer, while there is room."""
+    if not view.offers_keys:
+        return ""
+    if view.page:
+        return {"help": "H: hide", "signs": "S: hide"}[view.page]
+    follow = "stop following" if view.finder else "follow the hand"
+    return "H: help" if view.speller.text else f"H: help   S: signs   F: {follow}"
 
 
 def draw_help(pixels):
+    """List the keys, and how J and Z are signed."""
     rows = KEYS | MOVES
-    x, top = pixels.shape[1] // 2, HEIGHT // 2 - 17 * len(rows) - 15
-    shade(pixels, x - 165, top, x + 165, HEIGHT - top, 0.12)
+    x, top = pixels.shape[1] // 2, VIEW_HEIGHT // 2 - 17 * len(rows) - 15
+    darken(pixels, x - 165, top, x + 165, VIEW_HEIGHT - top, 0.12)
     for row, (key, meaning) in enumerate(rows.items()):
         write(pixels, key, x - 48, top + 40 + 34 * row, 17, AMBER, RIGHT)
         write(pixels, meaning, x - 34, top + 40 + 34 * row, 17, weight=500)
+
+
+def draw_chart(pixels):
+    """Show the 26 signs in the middle, above the text."""
+    chart = load_chart(pixels.shape[1])
+    height, width = chart.shape[:2]
+    left, top = (pixels.shape[1] - width) // 2, (VIEW_HEIGHT - BAR - height) // 2
+    pixels[top : top + height, left : left + width] = chart
+
+
+@functools.cache
+def load_chart(width):
+    """Return the chart of the 26 signs, scaled for a view of this width: BGR uint8 (H, W, 3).
+
+    Without its file, a line that says so.
+    """
+    if (chart := read_picture(CHART)) is None:
+        chart = np.full((50, NARROW - 2 * PANEL, 3), DARK, np.uint8)
+        write(
+            chart, f"{CHART.name} is missing or damaged", chart.shape[1] // 2, 32, 17, align=CENTRE
+        )
+        return chart
+    scale = min((width - 16) / chart.shape[1], (VIEW_HEIGHT - BAR - 16) / chart.shape[0])
+    return cv2.resize(chart, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)

@@ -7,10 +7,11 @@ import sys
 
 import cv2
 
-from camera.view import HEIGHT, render
+from camera.view import VIEW_HEIGHT, render
 from plumbing.faults import UserError
 
 TITLE = "Fingerspelling"
+SCALE_AT_FIRST = 1.5  # of the view; the user may change the window's size
 
 
 def check_display():
@@ -26,16 +27,21 @@ def check_display():
 
 
 def is_open():
+    """Return whether the window is there: the user may have closed it."""
     with contextlib.suppress(cv2.error):  # which Qt raises where there is no window at all
         return cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) >= 1
     return False
 
 
 def show(pixels, milliseconds=1):
-    """Show pixels so long or until a key; return the key, "" for none, "q" to end."""
+    """Show pixels for so long, or until a key is pressed.
+
+    Returns the key in lower case, "" for none, "q" also for Escape and a closed window.
+    """
     if not is_open():
         cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
-        cv2.resizeWindow(TITLE, 3 * pixels.shape[1] // 2, 3 * HEIGHT // 2)
+        width, height = pixels.shape[1], VIEW_HEIGHT
+        cv2.resizeWindow(TITLE, round(SCALE_AT_FIRST * width), round(SCALE_AT_FIRST * height))
     cv2.imshow(TITLE, pixels)
     key = cv2.waitKeyEx(max(1, round(milliseconds))) & 0xFFFF  # waitKey takes an arrow for a Q
     if key == 27 or not is_open():
@@ -44,6 +50,7 @@ def show(pixels, milliseconds=1):
 
 
 def wait_for_key(view):
+    """Show a view until a key is pressed, and return it."""
     pixels, key = render(view), ""
     while not key:
         key = show(pixels, 50)

@@ -1,6 +1,6 @@
-"""Plumbing that all scripts share: faults, files, flags. Skip it on first reading.
+"""Run a script: faults are told in one line, signals end it, and output that fails is a fault.
 
-It needs the standard library alone, so that step 6 can do without torch.
+Needs the standard library alone, so that step 6 can do without torch.
 """
 
 import contextlib
@@ -13,46 +13,81 @@ from concurrent.futures import Future, wait
 from pathlib import Path
 from threading import Thread, Timer
 
+SIGNALS = [  # that end a program; Windows has no SIGHUP
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
+ENDING = []  # the signals that came to end the script
+
 
 class UserError(Exception):
     """Something the user can mend. Its text is one line: what is wrong, where, what to do."""
 
 
-# ---------------------------------------------------------------- faults
-
-
 def run(main):
-    """Call `main` as a script does: what can go wrong for a user ends it with one line on standard
-    error and exit status 1, Ctrl-C with 130, other signals that end a program with 128 and their
-    number."""
+    """Call a script's `main`, and end as a program should.
+
+    Exit status: 1 and one line on standard error for what the user can mend, 130 after Ctrl-C,
+    128 and its number after another signal. Whoever runs the script in a process of their own, as a
+    notebook's `%run` does, gets that process back as it was.
+    """
+    from plumbing.startup import is_own_process  # here: it changes the environment, as scripts may
+
+    is_own = is_own_process()
+    with contextlib.nullcontext() if is_own else borrowed_process():
+        prepare_process()
+        try:
+            main()
+            print(end="", flush=True)
+        except (UserError, OSError, MemoryError) as error:
+            sys.exit(f"{Path(sys.argv[0]).name}: {in_a_line(error)}")
+        except KeyboardInterrupt:
+            sys.exit(128 + signal.SIGINT)
+        except Exception:  # where torch takes a signal's exception for a fault, and raises its own
+            if not ENDING:
+                raise
+            sys.exit(128 + ENDING[0])
+        finally:
+            if is_own:
+                signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt
+                give_up_output()
+
+
+@contextlib.contextmanager
+def borrowed_process():
+    """Undo, when the block ends, what a script changes in the process that runs it."""
+    from plumbing.startup import FOUND, SETTINGS
+
+    os.environ.update(SETTINGS)  # another script may have been here, and given it back
+    hook, output, errors = sys.unraisablehook, sys.stdout, getattr(sys.stdout, "errors", None)
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            if handler is not None:
+                signal.signal(number, handler)
+        sys.unraisablehook = hook
+        if isinstance(output, io.TextIOWrapper):
+            output.reconfigure(errors=errors)
+        for name in SETTINGS:
+            del os.environ[name]
+        os.environ.update(FOUND)
+
+
+def prepare_process():
+    """Let signals raise exceptions, and any name be printed."""
     ENDING.clear()
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # Windows has no SIGHUP, nohup ignores it
-        if (number := getattr(signal, name, None)) and signal.getsignal(number) != signal.SIG_IGN:
+    for number in SIGNALS:
+        # nohup and background jobs ignore some; None stands for a handler that is not Python's
+        if signal.getsignal(number) not in (signal.SIG_IGN, None):
             signal.signal(number, end)
     sys.unraisablehook = end_later
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a name must not fail where it is printed
+    if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
-    try:
-        main()
-        print(end="", flush=True)
-    except (UserError, OSError, MemoryError) as error:
-        sys.exit(f"{Path(sys.argv[0]).name}: {in_a_line(error)}")
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
-    except Exception:  # where torch takes a signal's exception for a fault, and raises its own
-        if not ENDING:
-            raise
-        sys.exit(128 + ENDING[0])
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt
-        give_up_output()
-
-
-ENDING = []  # the signals that came to end the program
 
 
 def end(number, _):
-    """What a signal does that ends a program: it lets the program clean up."""
+    """Handle a signal that ends a program: raise, so that the program cleans up."""
     ENDING.append(number)
     if number == signal.SIGINT:
         raise KeyboardInterrupt
@@ -60,7 +95,7 @@ def end(number, _):
 
 
 def end_later(dropped):
-    """Where Python drops exceptions, as in a callback, send the signal again that raised one."""
+    """Send a signal again whose exception Python drops, as it does in a callback."""
     error = dropped.exc_value
     if not isinstance(error, KeyboardInterrupt | SystemExit):
         return sys.__unraisablehook__(dropped)
@@ -69,16 +104,24 @@ def end_later(dropped):
 
 
 def exit_now():
-    """End this process, at the end of a script that did what it should, without taking its objects
-    apart, as mypy does: torch's exporter leaves half a million, which would take over a second."""
-    for stream in filter(None, (sys.stdout, sys.stderr)):
-        stream.flush()
-    os._exit(0)
+    """End a script that has done its work, without taking its objects apart.
+
+    torch's exporter leaves half a million, which would take over a second. Returns where the
+    process is not the script's own.
+    """
+    from plumbing.startup import is_own_process  # here: see `run`
+
+    if is_own_process():
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()
+        os._exit(0)
 
 
 def give_up_output():
-    """Let Python not try again, and complain, at its end where standard output takes nothing any
-    more: a full disk, a pipe that nobody reads."""
+    """Keep Python from trying again, at its end, to write what standard output does not take.
+
+    The disk is full, or nobody reads the pipe; this was told already.
+    """
     try:
         print(end="", flush=True)
     except OSError:
@@ -86,8 +129,11 @@ def give_up_output():
 
 
 def in_background(function, stop, seconds):
-    """What a function gives that Python cannot interrupt, called in a thread so that Ctrl-C can.
-    Raises what it raises, or TimeoutError after so many seconds; `stop` is called to end it."""
+    """Return what a function returns that Python cannot interrupt; Ctrl-C ends it all the same.
+
+    Runs it in a thread and calls `stop` to end it early. Raises what it raises, and TimeoutError
+    after so many seconds.
+    """
     answer = Future()
 
     def work():
@@ -107,8 +153,11 @@ def in_background(function, stop, seconds):
 
 @contextlib.contextmanager
 def silent():
-    """Let nobody write to standard error in the block: libpng and libjpeg tell there of damage, and
-    cannot be asked not to. For the whole process, so not in threads."""
+    """Discard what is written to standard error in the block, by C libraries too.
+
+    libpng and libjpeg tell of damage there, and cannot be asked not to. It holds for the whole
+    process: not for threads.
+    """
     if sys.stderr is None:  # closed from the start; another file may have its number
         yield
         return
@@ -124,14 +173,14 @@ def silent():
 
 
 def in_a_line(error):
-    """What an exception says, without line breaks or Python's error numbers."""
-    silent = {MemoryError: "not enough memory", TimeoutError: "timed out"}
-    text = str(error) or silent.get(type(error), type(error).__name__)
+    """Return what an exception says, without line breaks or error numbers."""
+    wordless = {MemoryError: "not enough memory", TimeoutError: "timed out"}
+    text = str(error) or wordless.get(type(error), type(error).__name__)
     if isinstance(error, OSError) and error.strerror:
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return " ".join(text.split())
 
 
 def printable(name):
-    """A name as it is or, with line breaks or bytes that are no text in it, with escapes."""
+    """Return a name, with escapes where it has line breaks or bytes that are no text."""
     return str(name) if str(name).isprintable() else ascii(str(name))

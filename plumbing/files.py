@@ -13,10 +13,10 @@ from plumbing.faults import UserError, in_a_line
 
 @contextlib.contextmanager
 def whole_file(path):
-    """Give a temporary path beside `path` to write to, moved to `path` when the block ends well: an
-    interrupted run, or a full disk, leaves the old file whole.
+    """Yield a draft's path beside `path`; move it to `path` when the block ends well.
 
-    A symbolic link stays one, and its target is replaced; a device or a pipe is written into.
+    An interrupted run, or a full disk, leaves the old file whole. A symbolic link stays one, and
+    its target is replaced; a device or a pipe is written into. Raises UserError for a folder.
     """
     path = Path(os.path.realpath(path))
     if path.is_dir():
@@ -41,9 +41,11 @@ def whole_file(path):
 
 @contextlib.contextmanager
 def growing_file(path):
-    """`whole_file` for what grows until the user ends it: Ctrl-C or a signal leaves it whole, too,
-    or the old one where nothing has been written yet. What a fault cuts short is kept as
-    NAME.partial.EXT, and the old file as it was."""
+    """Do as `whole_file` for what grows until the user ends it: Ctrl-C and signals end it well.
+
+    Where nothing was written yet, the old file stays. What a fault cuts short is kept as
+    NAME.partial.EXT, and the old file as it was.
+    """
     ended = None
     with whole_file(path) as draft:
         try:
@@ -62,12 +64,12 @@ def growing_file(path):
 
 
 def draft_name(stem):
-    """A name for what is not finished, which nobody can guess and which says whose it is."""
+    """Return a name for what is not finished, which nobody can guess and which says whose it is."""
     return f".{stem}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
 
 
 def clear_drafts(folder, stem):
-    """Remove what is named by `draft_name` in `folder`, of runs that were killed."""
+    """Remove the drafts in `folder`, named by `draft_name`, of runs that were killed."""
     for path in Path(folder).glob(f".{glob.escape(stem)}.*.tmp*"):
         owner = path.name.removeprefix(f".{stem}.").split(".")[0]
         if owner.isdecimal() and not is_running(int(owner)):
@@ -76,7 +78,7 @@ def clear_drafts(folder, stem):
 
 
 def is_running(process):
-    """Whether there is a process of that number. On Windows, to ask would end it."""
+    """Return whether there is a process of that number. On Windows, to ask would end it."""
     try:
         return os.name == "nt" or os.kill(process, 0) is None
     except (ProcessLookupError, OverflowError):
@@ -86,8 +88,10 @@ def is_running(process):
 
 
 def require_file(path, advice, most=None):
-    """Raise FileNotFoundError, which ends with `advice`, if `path` is not there, and UserError if
-    it is no file, as reading a pipe may never end, or has more than `most` bytes."""
+    """Check that `path` is a file of at most `most` bytes; a pipe may never end.
+
+    Raises FileNotFoundError, which ends with `advice`, where there is none, else UserError.
+    """
     try:
         status = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -99,6 +103,6 @@ def require_file(path, advice, most=None):
 
 
 def write_file(path, content):
-    """Write `content` (bytes) to `path` as `whole_file` does."""
+    """Write bytes to `path` whole or not at all: see `whole_file`."""
     with whole_file(path) as draft:
         draft.write_bytes(content)

@@ -3,8 +3,11 @@
 import argparse
 
 
-def number(kind, low, high, above=False):
-    """An argparse type: an int or float (`kind`) from `low` to `high`; with `above`, not `low`."""
+def bounded(kind, low, high, above=False):
+    """Return an argparse type: an int or float (`kind`) from `low` to `high`.
+
+    With `above`, `low` itself is refused.
+    """
 
     def parse(text):
         try:
@@ -20,8 +23,11 @@ def number(kind, low, high, above=False):
     return parse
 
 
+number = bounded  # its old name, until nobody uses it
+
+
 def nonempty(text):
-    """An argparse type: the name of a file or folder, which is not empty as an unset variable."""
+    """Check, as an argparse type, the name of a file: an unset variable leaves it empty."""
     if not text:
         raise argparse.ArgumentTypeError("an empty name")
     return text

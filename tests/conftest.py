@@ -1,4 +1,4 @@
-"""What the tests share: small csv files, a folder to work in, the scripts run as a user would."""
+"""What tests share: small csv files, a folder to work in, scripts run as a user runs them."""
 
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
 
@@ -11,42 +11,45 @@ import sys
 import threading
 from pathlib import Path
 
-import numpy as np
 import pytest
+from camera_fixtures import (  # noqa: F401  # fixtures
+    headless,
+    long_video,
+    model,
+    model_path,
+    play,
+    start,
+    video,
+    window,
+    words,
+)
+
+from tools.fuzz.small_data import (  # noqa: F401  # for the tests
+    FILE_LABELS,
+    HEADER,
+    LETTERS,
+    draw_letters,
+    write_csv,
+)
 
 ROOT = Path(__file__).parent.parent
-LETTERS = "ABCDEFGHIKLMNOPQRSTUVWXY"  # on purpose not step 2's: a test compares them
 # A shell's background jobs ignore Ctrl-C, those of nohup SIGHUP, and so does what they start; the
 # tests of these signals must not.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP"):  # Windows has none
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
-HEADER = "label," + ",".join(f"pixel{i}" for i in range(1, 785))
-FILE_LABELS = [ord(letter) - ord("A") for letter in LETTERS]  # as the csv files number letters
 
 
-def draw_letters(count, seed=0):
-    """Images uint8 (count, 784) and file labels (count,): a bright spot whose place is the letter,
-    easy enough for a few steps of training."""
-    rng = np.random.default_rng(seed)
-    classes = np.arange(count) % len(LETTERS)
-    images = rng.integers(0, 60, (count, 28, 28), dtype=np.uint8)
-    for image, number in zip(images, classes, strict=True):
-        row, column = divmod(int(number), 5)
-        image[3 + row * 5 : 6 + row * 5, 3 + column * 5 : 6 + column * 5] = 255
-    return images.reshape(count, 784), np.array(FILE_LABELS)[classes]
-
-
-def write_csv(path, images, labels, newline="\r\n"):
-    rows = [
-        ",".join(map(str, [label, *image])) for image, label in zip(images, labels, strict=True)
-    ]
-    Path(path).write_bytes((newline.join([HEADER, *rows]) + newline).encode())
+def pytest_collection_modifyitems(items):
+    """Keep the tests of a file, or of files with the same GROUP, in one of the test processes."""
+    for item in items:
+        group = getattr(item.module, "GROUP", item.path.name)
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture
 def workdir(tmp_path, monkeypatch):
-    """An empty current folder, with no data set named by the environment."""
+    """Make an empty current folder; the environment names no data set."""
     monkeypatch.delenv("SIGN_MNIST_DIR", raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -54,7 +57,7 @@ def workdir(tmp_path, monkeypatch):
 
 @pytest.fixture
 def data(workdir):
-    """The current folder, with a small training and test set in data/."""
+    """Make a current folder with a small training and test set in data/."""
     (workdir / "data").mkdir()
     write_csv(workdir / "data/sign_mnist_train.csv", *draw_letters(480))
     write_csv(workdir / "data/sign_mnist_test.csv", *draw_letters(96, seed=1))
@@ -62,7 +65,7 @@ def data(workdir):
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Answers with what `serve` was given for the path."""
+    """Answers each path with the content that `serve` was given."""
 
     def do_GET(self):
         answer = self.server.content.get(self.path[1:], 404)
@@ -86,32 +89,35 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def serve():
-    """A function that serves contents by their paths, and gives the url that they follow. A content
-    is bytes, a str (redirection), an int (error status), or a function that writes an answer."""
+    """Return a function that serves a dict of path -> content, and returns the server's url.
+
+    A content is bytes, a str (redirection), an int (error status) or a function that writes an
+    answer to a file.
+    """
     servers = []
 
-    def start(content):
+    def publish(content):
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         server.content, server.daemon_threads = content, True
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         servers.append(server)
         return f"http://127.0.0.1:{server.server_port}/"
 
-    yield start
+    yield publish
     for server in servers:
         server.shutdown()
         server.server_close()
 
 
 def snapshot(folder):
-    """The files in `folder`, and in the folders in it, and what is in them."""
+    """Read all files under `folder`: a dict of relative path -> bytes."""
     paths = [path for path in folder.rglob("*") if path.is_file()]
     return {path.relative_to(folder): path.read_bytes() for path in paths}
 
 
 @pytest.fixture(scope="session")
 def sign_mnist():
-    """The folder that has the real data set."""
+    """Return the folder of the real data set, or skip the test."""
     for folder in (os.environ.get("SIGN_MNIST_DIR"), ROOT / "data"):
         if folder and Path(folder, "sign_mnist_train.csv").exists():
             return Path(folder)
@@ -119,8 +125,10 @@ def sign_mnist():
 
 
 def shell(script, *arguments, env=None):
-    """Run a script (step_2_dataset.py) or tool (tools.get_photos) in the current folder as a user's
-    shell would; its output is text."""
+    """Run a script (step_2_dataset.py) or tool (tools.get_photos) in the current folder.
+
+    Returns a CompletedProcess, its output as text. Warnings are errors.
+    """
     name = [str(ROOT / script)] if script.endswith(".py") else ["-m", script]
     command = [sys.executable, "-W", "error", *name, *map(str, arguments)]
     environment = {**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": str(ROOT), **(env or {})}
@@ -128,7 +136,7 @@ def shell(script, *arguments, env=None):
 
 
 def assert_one_line(process, status, *parts):
-    """`process` failed as users are promised: one line on stderr, that status, no traceback."""
+    """Check that `process` failed as promised: one line on stderr, that status, no traceback."""
     assert process.returncode == status, process.stderr
     assert "Traceback" not in process.stderr
     if status == 1:

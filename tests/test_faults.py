@@ -1,3 +1,4 @@
+import argparse
 import errno
 import os
 import signal
@@ -12,15 +13,19 @@ from plumbing.faults import UserError
 from plumbing.files import require_file, whole_file, write_file
 
 
-def run_script(folder, body, *options, **more):
-    """Run a script that calls plumbing's `run` with a main of the lines `body`."""
+def write_script(folder, body):
+    """Write a script that calls plumbing's `run` with a main of the lines `body`."""
     lines = "\n    ".join(body.splitlines())
     (folder / "script.py").write_text(
         f"import sys\nsys.path.insert(0, {str(ROOT)!r})\nfrom plumbing.faults import *\n"
         "from plumbing.files import *\nfrom plumbing.flags import *\n"
         f"import os, signal\ndef main():\n    {lines}\nrun(main)\n"
     )
-    command = [sys.executable, "-W", "error", *options, folder / "script.py"]
+    return folder / "script.py"
+
+
+def run_script(folder, body, **more):
+    command = [sys.executable, "-W", "error", write_script(folder, body)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, **more)
 
 
@@ -69,10 +74,46 @@ def test_a_signal_that_is_ignored_stays_so(tmp_path):
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a full disk for everyone")
 def test_output_that_takes_nothing_is_one_line(tmp_path):
     with open("/dev/full", "w") as full:
-        command = [sys.executable, tmp_path / "script.py"]
-        run_script(tmp_path, "print('text')")
+        command = [sys.executable, write_script(tmp_path, "print('text')")]
         process = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
     assert (process.returncode, process.stderr) == (1, "script.py: No space left on device\n")
+
+
+# Runs a script as a notebook's %run does, in a process that goes on and compares what it found.
+NOTEBOOK = """
+import os, runpy, signal, sys
+def state():
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    return handlers, sys.unraisablehook, sys.stdout.errors, dict(os.environ)
+before = state()
+for _ in range(2):
+    try: runpy.run_path("script.py", run_name="__main__")
+    except SystemExit as ended: print("status", ended.code)
+    print("as before:", state() == before)
+try: signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt: print("Ctrl-C works")
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("print('done')", ["done"]),
+        ("import plumbing.startup\nprint('done')\nexit_now()", ["done"]),
+        ("del sys.modules['__main__'].__spec__\nexit_now()\nprint('done')", ["done"]),
+        ("raise UserError('no hand')", ["status script.py: no hand"]),
+        ("signal.raise_signal(signal.SIGINT)", ["status 130"]),
+        ("signal.raise_signal(signal.SIGTERM)", ["status 143"]),
+    ],
+)
+def test_a_script_leaves_the_process_that_runs_it_as_it_was(tmp_path, body, told):
+    write_script(tmp_path, body)
+    (tmp_path / "notebook.py").write_text(NOTEBOOK)
+    command = [sys.executable, "-W", "error", "notebook.py"]
+    options = {"cwd": tmp_path, "env": {**os.environ, "OPENCV_LOG_LEVEL": "INFO"}}
+    process = subprocess.run(command, capture_output=True, text=True, timeout=60, **options)
+    assert process.stderr == ""
+    assert process.stdout.splitlines() == [*told, "as before: True"] * 2 + ["Ctrl-C works"]
 
 
 @pytest.mark.parametrize("script", ["step_2_dataset.py", "step_3_train.py"])
@@ -149,6 +190,14 @@ def test_what_is_no_file_to_read_is_named(tmp_path):
             require_file(tmp_path / name, "make one")
 
 
-def test_numbers_and_names_of_flags():
-    assert flags.number(float, 0, 1)("0.5") == 0.5
-    assert flags.nonempty("x") == "x"
+# ---------------------------------------------------------------- flags
+
+
+def test_numbers_out_of_bounds_and_empty_names_are_refused():
+    share, count = flags.bounded(float, 0, 1, above=True), flags.bounded(int, 1, 9)
+    assert (share("0.5"), count("9"), flags.nonempty("x")) == (0.5, 9, "x")
+    for parse, text in [(share, "0"), (share, "nan"), (count, "10"), (count, "1.5")]:
+        with pytest.raises(argparse.ArgumentTypeError, match=f"'{text}' is not a"):
+            parse(text)
+    with pytest.raises(argparse.ArgumentTypeError, match="an empty name"):
+        flags.nonempty("")

@@ -1,12 +1,12 @@
-"""A hundred runs of the harness of `make fuzz`, which begin with its check of itself."""
+"""A hundred runs of the harness of `make fuzz`, which starts by checking itself."""
 
-from tools.fuzz import fuzz
-from tools.fuzz.fuzz_families import BREAKS
+from tools.fuzz import __main__ as fuzz
+from tools.fuzz.families import BREAKS
 
 QUICK = ["csv", "gz", "model", "pictures", "videos", "flags", "kill"]
 
 
-def test_a_hundred_hostile_runs_are_answered_as_promised(capsys):
+def test_a_hundred_hostile_runs_keep_every_promise(capsys):
     """The kill is one of step 6."""
     options = ["--seed", "3", "--runs", "17", "--process-runs", "1", "--jobs", "1"]
     status = fuzz.main(["--family", *QUICK, *options])
@@ -14,12 +14,12 @@ def test_a_hundred_hostile_runs_are_answered_as_promised(capsys):
     assert (status, output.splitlines()[-1].split()) == (0, ["all", "103", "0"]), output
 
 
-def test_deviations_are_told_with_the_command_that_repeats_them(monkeypatch, capsys):
+def test_a_broken_promise_is_shown_with_the_command_that_repeats_it(monkeypatch, capsys):
     def names(rng, box):
         BREAKS["an old file that is changed"](rng, box)
 
     monkeypatch.setitem(fuzz.FAMILIES, "names", names)
     monkeypatch.setattr(fuzz, "self_check", lambda *_: None)
     assert fuzz.main(["--family", "names", "--seed", "5", "--runs", "1"]) == 1
-    told = "--family names --seed 5 --only 0: 'checkpoint.pth' was changed"
-    assert told in capsys.readouterr().out
+    shown = "--family names --seed 5 --only 0: 'checkpoint.pth' was changed"
+    assert shown in capsys.readouterr().out

@@ -57,7 +57,7 @@ class Content(dict):
 
 def write_table(path, photos):
     with open(path, "w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([get_photos.COLUMNS, *photos])
+        csv.writer(file).writerows([get_photos.PATTERNS, *photos])
 
 
 def publish(folder, letters="ABLY", repositories=("ann/hands", "bob/signs")):

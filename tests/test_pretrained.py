@@ -7,7 +7,7 @@ import torch
 from conftest import ROOT
 
 import step_6_camera as camera
-from camera.model import METADATA
+from camera.model import METADATA, average_views
 from step_2_dataset import LETTERS, NO_HAND, SIZE, SignLanguageMNIST
 from step_3_train import load_net
 from step_4_evaluate import to_probabilities
@@ -25,7 +25,7 @@ def read(model, name):
     dataset = SignLanguageMNIST(ROOT / "data" / name)
     items = dataset.__getitems__(range(len(dataset)))
     inputs = torch.stack([item["image"] for item in items]).numpy()
-    logits = model.session.run(None, {"input": inputs})[0]
+    logits = average_views(model.logits, inputs, range(4))
     return to_probabilities(logits), dataset._labels[:, 0].int().numpy()
 
 
@@ -38,14 +38,15 @@ def test_it_is_the_network_of_the_checkpoint_beside_it(model):
     net, inputs = load_net(ROOT / "pretrained/checkpoint.pth"), torch.randn(8, 1, SIZE, SIZE)
     with torch.no_grad():
         expected = net(inputs).numpy()
-    outputs = model.session.run(None, {"input": inputs.numpy()})[0]
+    outputs = model.logits(inputs.numpy())
     np.testing.assert_allclose(outputs, expected, atol=1e-4)
 
 
 def test_its_metadata_are_complete(model):
     metadata = {prop.key: prop.value for prop in onnx.load(SHIPPED).metadata_props}
     assert set(metadata) == set(METADATA)
-    assert (model.alphabet, model.size, model.nothing) == (LETTERS, SIZE, 0)
+    assert (model.alphabet, model.size) == (LETTERS, SIZE)
+    assert (model.no_hand_logit, model.views) == (0, 4)
     assert (model.mean, model.std) == (0.485, 0.229)
     assert 0.05 < model.threshold < 0.9
 

@@ -4,7 +4,7 @@ seed, and what cannot be done is refused in one line."""
 import numpy as np
 import pytest
 
-pytest.importorskip("anny", reason="anny is not installed (pip install -r data/requirements.txt)")
+pytest.importorskip("anny", reason="anny is not installed (pip install -r tools/requirements.txt)")
 
 import cv2
 import torch
@@ -14,6 +14,8 @@ from plumbing.faults import UserError
 from step_2_dataset import LETTERS
 from tools import learn_motion, render_films
 from tools.render_hands import read_poses
+
+GROUP = "anny"  # one process: at its first use anny prepares its data
 
 
 @pytest.fixture(scope="module")

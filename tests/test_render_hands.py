@@ -2,24 +2,23 @@
 hands do what the table of poses says, and what it cannot do is refused in one line."""
 
 import gzip
-import subprocess
-import sys
 
 import numpy as np
 import onnx
 import pytest
-from conftest import FILE_LABELS, HEADER, LETTERS, ROOT
+from conftest import FILE_LABELS, HEADER, LETTERS, ROOT, shell
 
-pytest.importorskip("anny", reason="anny is not installed (pip install -r data/requirements.txt)")
+pytest.importorskip("anny", reason="anny is not installed (pip install -r tools/requirements.txt)")
 
 import cv2
 
+from camera.model import load_model, read_letters
 from plumbing.faults import UserError
-from step_6_camera import load_model, read_letters
 from tools import render_hands, rooms
 
 BUILD = dict.fromkeys(("gender", "muscle", "weight", "height", "proportions", "age"), 0.5)
 AS_IT_IS = np.zeros((1, 4))  # fingers no longer than anny's
+GROUP = "anny"  # one process: at its first use anny prepares its data
 INDEX, MIDDLE = render_hands.FINGERS[:2]
 SHIPPED = ROOT / "pretrained/signlanguage.onnx"
 SAME = 0.02  # share of pixels that may differ in the same image
@@ -54,15 +53,14 @@ def share_off(images, others):
 # ---------------------------------------------------------------- files
 
 
-def test_a_file_is_in_the_format_of_sign_language_mnist(tmp_path):
+def test_a_file_is_in_the_format_of_sign_language_mnist(workdir):
     """Two workers and a last chunk that is not full; the text is that of one process."""
-    path = tmp_path / "hands.csv.gz"
-    command = [sys.executable, ROOT / "tools.render_hands", "--out", path.name]  # elsewhere
-    flags = ["--count", "60", "--seed", "3", "--workers", "2"]
-    result = subprocess.run([*command, *flags], cwd=tmp_path, capture_output=True, text=True)
+    path = workdir / "hands.csv.gz"
+    flags = ["--out", path.name, "--count", "60", "--seed", "3", "--workers", "2"]
+    result = shell("tools.render_hands", *flags)
     assert (result.returncode, result.stderr) == (0, "")
     assert "100 % of 60" in result.stdout
-    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+    assert [file.name for file in workdir.iterdir()] == [path.name]
     assert path.read_bytes()[4:8] == bytes(4)  # no time of writing
     text = gzip.decompress(path.read_bytes()).decode("ascii")
     parts = range(48), range(48, 60)

@@ -97,27 +97,19 @@ def test_net_reads_an_image_alone_as_in_a_batch():
     torch.testing.assert_close(net(images)[3:4], net(images[3:4]), atol=1e-5, rtol=1e-5)
 
 
-def test_the_looks_are_as_it_is_closer_and_mirrored():
-    """Of a slope of 9 grey levels a pixel, closer is one of 9 * 6 / 7 with the same middle."""
-    slope = 9 * (torch.arange(28.0) - 13.5)
-    images = torch.stack([slope.expand(28, 28), slope[:, None].expand(28, 28)])[:, None]
-    looks = step_3.look_again(images, torch.tensor([0, 1, 2, 3])).view(4, 2, 1, 28, 28)
-    assert torch.equal(looks[0], images)
-    torch.testing.assert_close(looks[2], images.flip(-1))
-    torch.testing.assert_close(looks[3], images * 6 / 7, atol=1e-3, rtol=0)
-    torch.testing.assert_close(looks[1], looks[3].flip(-1))
-    some = step_3.look_again(images, torch.tensor([3, 0])).view(2, 2, 1, 28, 28)
-    assert torch.equal(some, looks[[3, 0]])
-
-
-def test_net_looks_four_times_but_while_training():
-    net, images = Net().eval(), torch.randn(3, 1, 28, 28)
+def test_net_has_one_way_for_training_and_evaluation():
+    net, images = Net().train(), torch.randn(3, 1, 28, 28)
+    for norm in (net.norm1, net.norm2, net.norm3):
+        norm.eval()  # these alone differ
     logits = net(images)
-    one_by_one = torch.stack([net(images, [look]) for look in step_3.LOOKS])
-    torch.testing.assert_close(logits, one_by_one.mean(dim=0))
-    torch.testing.assert_close(one_by_one[0], net.look(images))
-    torch.testing.assert_close(net(images.flip(-1)), logits)  # a left hand reads as a right one
-    assert torch.equal(net.train()(images), net.look(images))
+    assert torch.equal(logits, net.eval()(images))
+
+
+def test_blur_is_the_mean_of_the_square_around_a_pixel_within_the_image():
+    images = torch.rand(2, 1, 28, 28)
+    for near, blurred in zip(step_3.NEAR, step_3.blur(images).split(1, dim=1), strict=True):
+        pool = torch.nn.AvgPool2d(near, 1, near // 2, count_include_pad=False)
+        torch.testing.assert_close(blurred, pool(images))
 
 
 def test_a_teacher_takes_and_gives_what_net_does():
@@ -140,7 +132,7 @@ def test_net_learns_what_its_teacher_says_whatever_the_labels(data):
     net = Net()
     fit(net, step_3.Answered(trainloader, teacher, 2, torch.device("cpu")), 2, 0.1)
     with torch.no_grad():
-        logits = F.pad(net.eval()(torch.stack(images), looks=[0]), (0, 1))  # as they were shown
+        logits = F.pad(net.eval()(torch.stack(images)), (0, 1))
     assert logits.argmax(1).tolist() == [1, len(LETTERS)]
 
 

@@ -44,7 +44,7 @@ def put(path, image):
 def onnx_oracle():
     """The Oracle as an ONNX model; exporting it would take seconds."""
     node, ends = onnx.helper.make_node, {"first": [3, 3], "last": [28, 28], "axes": [2, 3]}
-    ends |= {"none": [0], "letters": [len(LETTERS)], "columns": [1], "looks": [0]}
+    ends |= {"none": [0], "letters": [len(LETTERS)], "columns": [1]}
     graph = onnx.helper.make_graph(
         [
             node("Slice", ["input", "first", "last", "axes"], ["inner"]),
@@ -53,15 +53,12 @@ def onnx_oracle():
             node("Slice", ["flat", "none", "letters", "columns"], ["logits"]),
         ],
         "oracle",
-        [
-            onnx.helper.make_tensor_value_info("input", onnx.TensorProto.FLOAT, ["n", 1, 28, 28]),
-            onnx.helper.make_tensor_value_info("looks", onnx.TensorProto.INT64, ["looks"]),
-        ],
+        [onnx.helper.make_tensor_value_info("input", onnx.TensorProto.FLOAT, ["n", 1, 28, 28])],
         [onnx.helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ["n", len(LETTERS)])],
         [onnx.numpy_helper.from_array(np.array(ends[name]), name) for name in ends],
     )
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)])
-    metadata = {"alphabet": LETTERS, "nothing": "0.0", "threshold": str(SEEN)}
+    metadata = {"alphabet": LETTERS, "no_hand_logit": "0.0", "threshold": str(SEEN)}
     onnx.helper.set_model_props(model, metadata)
     return model
 
@@ -224,7 +221,7 @@ def test_validate_prints_what_the_tutorial_does_for_every_data_set(validated):
         assert f"/{count} right, " in line
         assert line.endswith(f" mistakes), {name}")
     assert lines[10].startswith("Largest difference between the logits: ")
-    assert lines[11] == "========== ONNX, 4 looks =========="
+    assert lines[11] == "========== ONNX, 4 views =========="
     assert [line.split(" accuracy")[0] for line in lines[12:14]] == ["Validation"] * 2
     assert sum(line.startswith("Letter") for line in lines) == 2
     assert (folder / "confusion.png").read_bytes().startswith(b"\x89PNG")
@@ -248,16 +245,13 @@ def test_export_keeps_the_contract(validated):
     assert output.shape[1:] == [len(LETTERS)]
     metadata = session.get_modelmeta().custom_metadata_map
     assert 0 < float(metadata.pop("threshold")) < 1
-    told = {"alphabet": LETTERS, "mean": "0.485", "std": "0.229", "size": "28", "nothing": "0.0"}
-    told["looks"] = "4"
+    told = {"alphabet": LETTERS, "mean": "0.485", "std": "0.229", "size": "28", "views": "4"}
+    told["no_hand_logit"] = "0.0"
     assert metadata == told
     for count in (1, 2, 70):
         images = torch.randn(count, 1, 28, 28)
         (logits,) = session.run(None, {"input": images.numpy()})
         np.testing.assert_allclose(logits, net(images).detach(), atol=1e-5)
-        for looks in ([0], [3, 1], [0, 1, 2, 3]):
-            (logits,) = session.run(None, {"input": images.numpy(), "looks": np.array(looks)})
-            np.testing.assert_allclose(logits, net(images, looks).detach(), atol=1e-5)
     onnx.checker.check_model(folder / "signlanguage.onnx")
     assert not list(folder.glob("*.data"))
 
@@ -453,7 +447,7 @@ def test_model_of_other_letters_is_refused(photos):
     onnx.save(model, "other.onnx")
     with pytest.raises(UserError, match=r"other.onnx: a model of other letters than ABC"):
         main(["--photos", "photos", "--model", "other.onnx"])
-    next(prop for prop in model.metadata_props if prop.key == "nothing").value = "1e300"
+    next(prop for prop in model.metadata_props if prop.key == "no_hand_logit").value = "1e300"
     onnx.save(model, "other.onnx")
     for name in ("other.onnx", "none.onnx"):
         with pytest.raises(UserError, match=name):

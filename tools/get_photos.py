@@ -1,14 +1,14 @@
-"""Photographs of hands by people who put them on GitHub under an open licence: a third data set.
+"""Fetch openly licensed photographs of hands from GitHub: a third data set to train on.
 
     python -m tools.get_photos                # fetch them
     python -m tools.get_photos --crops DIR    # or take ready crops, DIR/SOURCE/LETTER/NUMBER.png
 
     data/photos_train.csv.gz: 12,152 photographs
 
-The table photos.csv beside this script says where each photograph lies and which square of it shows
-the hand; data/README.md says whose they are. People are in them, so only the table is part of this
-project. What has been fetched is kept in data/.photos until all is there: a run that was stopped
-goes on where it stopped.
+The table data/photos.csv says where each photograph lies and which square of it shows the hand.
+data/README.md says whose they are. People are in them, so only the table is part of this project.
+Fetched images are kept in data/.photos until all are there: an interrupted run goes on where it
+stopped.
 """
 
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
@@ -33,15 +33,16 @@ from urllib.parse import quote
 import cv2
 import numpy as np
 
-from plumbing.download import Progress, download
+from plumbing.download import download
 from plumbing.faults import UserError, run
 from plumbing.files import write_file
 from plumbing.flags import nonempty
+from plumbing.progress import Progress
 from step_2_dataset import DATA, HEADER, LETTERS, SIZE
 
 TABLE = Path(__file__).parents[1] / "data/photos.csv"
 RESULT = DATA / "photos_train.csv.gz"
-FETCHED = DATA / ".photos"  # what has been fetched so far, as images of 28x28 pixels
+FETCHED = DATA / ".photos"  # images fetched so far, 28x28 pixels each
 SERVER = "https://raw.githubusercontent.com/"
 CONNECTIONS = 8
 MAX_PICTURE = 20_000_000  # bytes
@@ -49,7 +50,7 @@ GIVE_UP = 16  # failures in a row after which a repository is asked for no more
 
 
 class Photo(NamedTuple):
-    """A row of the table: a photograph, where it lies, and the square around the hand."""
+    """One row of the table: a photograph, where it lies, and the square around the hand."""
 
     file: str  # SOURCE/LETTER/NUMBER.png, its crop in the folder that --crops names
     repository: str  # OWNER/NAME on GitHub
@@ -69,7 +70,7 @@ def main(argv=None):
         images, missing = read_images({photo: Path(args.crops, photo.file) for photo in photos})
     else:
         images, missing = fetch_images(photos)
-    tell_missing(missing, photos)
+    print_missing(missing, photos)
     write_csv(RESULT, [(photo, images[photo]) for photo in photos if photo in images])
     print(f"{RESULT}: {len(images):,} photographs")
     if not args.crops:
@@ -77,8 +78,10 @@ def main(argv=None):
 
 
 def fetch_images(photos):
-    """The images, uint8 (28, 28), of those photographs that could be had, now or in an earlier run,
-    and of the others why not: two dicts."""
+    """Fetch the photographs that no earlier run has fetched.
+
+    Returns two dicts by Photo: images uint8 (28, 28), and reasons (str) of those not to be had.
+    """
     FETCHED.mkdir(parents=True, exist_ok=True)
     images, missing = read_images({photo: name_fetched(photo) for photo in photos})
     wanted, attempt = list(missing), partial(try_to_fetch, failures=Counter())
@@ -95,8 +98,11 @@ def fetch_images(photos):
 
 
 def try_to_fetch(photo, failures):
-    """A photograph's image and None, or None and why it could not be had. `failures` counts those
-    in a row of each repository, for all that ask at the same time."""
+    """Fetch a photograph and keep it in FETCHED.
+
+    `failures` counts each repository's failures in a row, for all threads together.
+    Returns (image, None) or (None, reason).
+    """
     if failures[photo.repository] >= GIVE_UP:
         return None, f"not asked for, after {GIVE_UP} failures in a row"
     try:
@@ -110,46 +116,49 @@ def try_to_fetch(photo, failures):
 
 
 def fetch_image(photo):
-    """The hand of a photograph on GitHub, as uint8 (28, 28). Raises UserError."""
+    """Fetch the hand of one photograph: uint8 (28, 28). Raises UserError."""
     content = fetch(photo)
     if git_sha1(content) != photo.blob_sha1:
-        raise UserError("another file than the table's: its sha1 differs")
+        raise UserError("not the file in the table: its sha1 differs")
     picture = decode(content, cv2.IMREAD_COLOR)
     square = cut_out(picture, photo.left, photo.top, photo.side)
-    return shrink(cv2.cvtColor(square, cv2.COLOR_BGR2GRAY))
+    return to_image(cv2.cvtColor(square, cv2.COLOR_BGR2GRAY))
 
 
 def git_sha1(content):
-    """The name that git gives to a file with this content (bytes)."""
+    """Return git's name (hex sha1) of a file with this content (bytes)."""
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
 def cut_out(picture, left, top, side):
-    """A square of a picture (height, width, 3); beyond the border its outermost pixels go on."""
+    """Cut a square out of a picture, repeating its outermost pixels beyond the border.
+
+    picture (H, W, 3) -> (side, side, 3).
+    """
     rows = np.clip(np.arange(top, top + side), 0, picture.shape[0] - 1)
     columns = np.clip(np.arange(left, left + side), 0, picture.shape[1] - 1)
     return picture[rows][:, columns]
 
 
-def shrink(grey):
-    """A grey picture as the network takes it: uint8 (28, 28), each pixel a mean over an area."""
+def to_image(grey):
+    """Shrink a grey picture to the network's size; each pixel is a mean over an area.
+
+    uint8 (H, W) -> uint8 (28, 28).
+    """
     return cv2.resize(grey, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
-
-
-# ================ plumbing: skip on first reading ================
 
 
 def parse_args(argv):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--crops", metavar="DIR", type=nonempty, help="take the crops in this folder, fetch nothing"
+        "--crops", metavar="DIR", type=nonempty, help="read crops from this folder, fetch nothing"
     )
     return parser.parse_args(argv)
 
 
 # ---------------------------------------------------------------- the table
 
-COLUMNS = {  # of the table: what a value looks like
+PATTERNS = {  # of the table's columns, by name
     "file": r"[\w-]+/[A-Z]/[0-9]+\.png",
     "repository": r"[\w.-]+/[\w.-]+",
     "commit": "[0-9a-f]{40}",
@@ -163,16 +172,18 @@ COLUMNS = {  # of the table: what a value looks like
 
 
 def read_table(path):
-    """The rows of a table such as photos.csv, as a list of Photo. Raises UserError naming file,
-    line and reason, OSError if the file cannot be read."""
+    """Read a table such as photos.csv: a list of Photo.
+
+    Raises UserError naming file, line and reason, OSError if the file cannot be read.
+    """
     photos = []
     with open(path, encoding="utf-8", newline="") as file:
         rows = csv.reader(file, strict=True)
         try:
-            if next(rows, None) != list(COLUMNS):
-                raise UserError(f"{path}, line 1: the header is not {','.join(COLUMNS)}")
+            if next(rows, None) != list(PATTERNS):
+                raise UserError(f"{path}, line 1: the header is not {','.join(PATTERNS)}")
             for row in rows:
-                if fault := find_fault(row):
+                if fault := describe_fault(row):
                     raise UserError(f"{path}, line {rows.line_num}: {fault}")
                 photos.append(Photo(*row[:-3], *map(int, row[-3:])))
         except UnicodeDecodeError as error:
@@ -184,11 +195,11 @@ def read_table(path):
     return photos
 
 
-def find_fault(row):
-    """What is wrong with a row of the table, or None."""
-    if len(row) != len(COLUMNS):
-        return f"{len(row)} values instead of {len(COLUMNS)} ({', '.join(COLUMNS)})"
-    for (name, pattern), value in zip(COLUMNS.items(), row, strict=True):
+def describe_fault(row):
+    """Say what is wrong with a row of the table, a list of str; None if nothing is."""
+    if len(row) != len(PATTERNS):
+        return f"{len(row)} values instead of {len(PATTERNS)} ({', '.join(PATTERNS)})"
+    for (name, pattern), value in zip(PATTERNS.items(), row, strict=True):
         if not re.fullmatch(pattern, value):
             return f"{name} is {value[:80]!r}"
     return None
@@ -198,7 +209,7 @@ def find_fault(row):
 
 
 def fetch(photo):
-    """The file (bytes) of a photograph on GitHub. Raises UserError."""
+    """Download a photograph's file (bytes). Raises UserError."""
     url = f"{SERVER}{photo.repository}/{photo.commit}/{quote(photo.path)}"
     with tempfile.TemporaryDirectory(dir=FETCHED) as folder:
         path = Path(folder, "picture")
@@ -208,7 +219,7 @@ def fetch(photo):
 
 @contextlib.contextmanager
 def open_pool(threads):
-    """A ThreadPoolExecutor that, after Ctrl-C too, ends without what has not begun."""
+    """Open a ThreadPoolExecutor that drops what has not begun when the block ends, as by Ctrl-C."""
     pool = ThreadPoolExecutor(threads)
     try:
         yield pool
@@ -217,19 +228,21 @@ def open_pool(threads):
 
 
 def name_fetched(photo):
-    """The file that keeps a fetched image. Another picture, or another square, has another name."""
+    """Return the path that keeps a fetched image; another picture or square has another name."""
     return FETCHED / f"{photo.blob_sha1}_{photo.left}_{photo.top}_{photo.side}.png"
 
 
 def read_images(paths):
-    """The images, shrunk to uint8 (28, 28), of those photographs whose file can be read, and of the
-    others why not: two dicts. `paths` gives the file of each photograph."""
+    """Read pictures from files; `paths` holds the file of each Photo.
+
+    Returns two dicts by Photo: images uint8 (28, 28), and reasons (str) of those not readable.
+    """
     images, missing = {}, {}
     for photo, path in paths.items():
         try:
             if not path.is_file():  # a pipe would be waited for
                 raise UserError("no such file")
-            images[photo] = shrink(decode(path.read_bytes(), cv2.IMREAD_GRAYSCALE))
+            images[photo] = to_image(decode(path.read_bytes(), cv2.IMREAD_GRAYSCALE))
         except UserError as problem:
             missing[photo] = str(problem)
         except OSError as error:
@@ -238,11 +251,11 @@ def read_images(paths):
 
 
 def decode(content, flags):
-    """A picture from the bytes of its file, by OpenCV's `flags`. Raises UserError."""
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # a fault is told in one line
+    """Decode a picture from the bytes of its file, by OpenCV's `flags`. Raises UserError."""
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # UserError says it
     picture = None
     if content:
-        with contextlib.suppress(cv2.error):  # a picture that is too large
+        with contextlib.suppress(cv2.error):  # too large a picture
             picture = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     if picture is None:
         raise UserError("not a picture that OpenCV can read")
@@ -252,10 +265,10 @@ def decode(content, flags):
 # ---------------------------------------------------------------- the result
 
 
-def tell_missing(missing, photos):
-    """Print how many photographs could not be had, and why. Raises UserError if all."""
+def print_missing(missing, photos):
+    """Print how many photographs are missing, and why. Raises UserError if all are."""
     if len(missing) == len(photos):
-        reason = next(iter(missing.values()))  # the first one's: others were perhaps not asked for
+        reason = next(iter(missing.values()))  # the first one's: later ones may not have been tried
         raise UserError(f"none of {len(photos):,} photographs could be had: {reason}")
     if missing:
         print(f"{len(missing):,} of {len(photos):,} photographs could not be had:")
@@ -265,14 +278,14 @@ def tell_missing(missing, photos):
 
 
 def write_csv(path, images):
-    """Write pairs of a Photo and its image, uint8 (28, 28), in Sign Language MNIST's format, .gz.
+    """Write (Photo, image uint8 (28, 28)) pairs as a csv.gz file in Sign Language MNIST's format.
 
     Raises UserError rather than replace a file that has more images.
     """
     if (before := count_images(path)) > len(images):
         raise UserError(
             f"{path} has {before:,} photographs, {len(images):,} could be had now: "
-            "it stays as it is; remove it first to have the smaller one"
+            "it stays as it is; remove it first to get the smaller one"
         )
     lines = [HEADER]
     for photo, image in images:
@@ -283,7 +296,7 @@ def write_csv(path, images):
 
 
 def count_images(path):
-    """The number of images in a csv.gz file; 0 if there is no such file, or a damaged one."""
+    """Count the images in a csv.gz file; 0 for a missing or damaged one."""
     try:
         with gzip.open(path) as file:
             return sum(1 for _ in file) - 1
@@ -292,9 +305,9 @@ def count_images(path):
 
 
 def clear_up(missing):
-    """Remove what has been fetched if nothing is missing: the result has it."""
+    """Remove the fetched images once the result has them all."""
     if missing:
-        print("the same command asks for the missing ones again")
+        print("the same command tries the missing ones again")
     else:
         shutil.rmtree(FETCHED)
 

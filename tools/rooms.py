@@ -1,6 +1,6 @@
-"""Draw rooms and people, for render_hands.py: what is behind a hand, or there without one.
+"""Draw rooms and people: the background of rendered hands, and images without a hand.
 
-Pictures are grey, (size, size) of 0 (black) to about 1 (white); `rng` is numpy's random generator.
+Pictures are grey, (size, size), 0 (black) to about 1 (white). `rng` is numpy's random generator.
 """
 
 import cv2
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def draw_background(rng, size):
-    """A room without a hand: grey (size, size) float32, 0 to 1."""
+    """Draw a room without a hand: grey float32 (size, size) in 0..1."""
     picture = np.full((size, size), rng.uniform(0.05, 0.95), np.float32)
     kind = rng.choice(
         ["plain", "gradient", "soft", "room", "texture"], p=[0.15, 0.30, 0.15, 0.36, 0.04]
@@ -30,7 +30,7 @@ def draw_background(rng, size):
 
 
 def draw_gradient(rng, size):
-    """Light that falls off across the wall: (size, size), -0.6 to 0.4."""
+    """Draw light that falls off across the wall: (size, size) in -0.6..0.4."""
     y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
     angle = rng.uniform(0, 2 * np.pi)
     slope = np.cos(angle) * x + np.sin(angle) * y
@@ -39,7 +39,7 @@ def draw_gradient(rng, size):
 
 
 def draw_noise(rng, size):
-    """Soft random blobs of two scales: (size, size), about -1 to 1."""
+    """Draw soft random blobs of two scales: (size, size), about -1..1."""
     total = np.zeros((size, size), np.float32)
     for _ in range(2):
         cells = rng.integers(2, 10)
@@ -49,7 +49,7 @@ def draw_noise(rng, size):
 
 
 def draw_texture(rng, size):
-    """Stripes, blinds or bricks, or fine grain: (size, size)."""
+    """Draw stripes, blinds, bricks or fine grain: (size, size)."""
     if rng.random() < 0.2:
         cells = rng.integers(size // 4, size)
         coarse = rng.normal(0, 0.07, (cells, cells)).astype(np.float32)
@@ -63,7 +63,7 @@ def draw_texture(rng, size):
 
 
 def draw_furniture(picture, rng):
-    """One box, slanted box, line or ellipse of random brightness, in place."""
+    """Draw one box, slanted box, line or ellipse of random brightness, in place."""
     size = len(picture)
     value = float(rng.uniform(0, 1))
     x, y = (int(v) for v in rng.uniform(-0.2, 1.2, 2) * size)
@@ -83,7 +83,7 @@ def draw_furniture(picture, rng):
 
 
 def draw_bystander(picture, rng):
-    """Somebody beside or behind the hand, in place."""
+    """Draw a person beside or behind the hand, in place."""
     size = len(picture)
     parts = person_parts(*rng.uniform(0.05, 1, 3))
     r = size * rng.uniform(0.12, 0.35)
@@ -91,9 +91,11 @@ def draw_bystander(picture, rng):
 
 
 def person_parts(skin, hair, shirt):
-    """The ellipses of a person of these brightnesses, the farthest first: each the place of its
-    middle right of and below the face's, half its width and height, in lengths of half a face, and
-    its brightness."""
+    """List the ellipses of a person with these brightnesses, the farthest first.
+
+    Each is (x, y, half width, half height, brightness), right of and below the face's middle, in
+    lengths of half a face.
+    """
     return [
         (0, 3.2, 2.2, 1.8, shirt),
         (0, 1.2, 0.45, 0.9, skin * 0.8),  # neck
@@ -106,8 +108,10 @@ def person_parts(skin, hair, shirt):
 
 
 def draw_parts(picture, parts, x, y, r, tilt=0.0):
-    """Draw a person's ellipses in place, the face's middle at x, y and half as long as `r`, all in
-    pixels, tilted by so many degrees. A brightness may be a picture itself."""
+    """Draw a person's ellipses in place: the face's middle at x, y, half a face `r` long.
+
+    x, y, r in pixels, tilt in degrees. A brightness may be a picture (size, size) itself.
+    """
     cos, sin = np.cos(np.radians(tilt)), np.sin(np.radians(tilt))
     for dx, dy, rx, ry, value in parts:
         centre = int(x + (cos * dx - sin * dy) * r), int(y + (sin * dx + cos * dy) * r)
@@ -118,7 +122,7 @@ def draw_parts(picture, parts, x, y, r, tilt=0.0):
 
 
 def draw_sitter(picture, rng):
-    """Somebody before the camera, so near that a face or a shirt may fill the picture, in place."""
+    """Draw a person so near the camera that face or shirt may fill the picture, in place."""
     size = len(picture)
     r = rng.uniform(0.2, 1.1)
     x, y = rng.uniform(-0.1, 1.1), rng.uniform(-1.7 * r, 0.8)
@@ -143,7 +147,7 @@ def draw_sitter(picture, rng):
 
 
 def draw_folds(rng, size):
-    """Folds of cloth: (size, size), -0.4 to 0.4."""
+    """Draw folds of cloth: (size, size) in -0.4..0.4."""
     y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
     angle = rng.uniform(0, 2 * np.pi)
     bent = np.cos(angle) * x + np.sin(angle) * y + rng.uniform(0, 0.4) * np.sin(3 * x + 2 * y)
@@ -151,8 +155,7 @@ def draw_folds(rng, size):
 
 
 def draw_band(picture, rng):
-    """A band across the whole picture, sharp or soft: a door frame or the edge of a table, a
-    curtain, a shelf of books, in place."""
+    """Draw a band across the picture, in place: door frame, edge of a table, curtain or books."""
     size = len(picture)
     y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
     angle = rng.choice([0, np.pi / 2]) + rng.normal(0, 0.15)

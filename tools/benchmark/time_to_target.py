@@ -1,8 +1,9 @@
-"""Train on Sign Language MNIST in data/ until TARGET of its test images are read rightly:
-`python time_to_target.py here`, or `... tutorial` for the tutorial's way.
+"""Train on Sign Language MNIST in data/ until TARGET of its test images are read rightly.
 
-The last line tells whether they are, and the seconds that measuring took, which do not count. Each
-way imports what it needs itself, so that a process pays for its own start alone.
+    python -m tools.benchmark.time_to_target here        # or: tutorial
+
+The last line says whether they are, and the seconds that measuring took, which do not count. Each
+way imports what it needs itself: a process pays for its own start alone.
 """
 
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
@@ -16,7 +17,7 @@ from torch.utils.data import DataLoader
 
 TARGET = 0.983  # what the tutorial's published model reaches
 CHECKS = 4  # an epoch
-EPOCHS = 3  # of ours, at most: its learning rate falls sooner, and TARGET is reached earlier
+EPOCHS = 3  # of ours, at most: with fewer its learning rate falls sooner
 SEED = 1
 
 
@@ -25,11 +26,12 @@ class Reached(Exception):
 
 
 class Judge:
-    """Measures `net` on the test images, as they are, and adds up the seconds that this takes."""
+    """Measures `net` on the test images and adds up the seconds that this takes."""
 
     net, loader, seconds = None, None, 0.0
 
     def check(self):
+        """Measure once. Raises Reached."""
         start = time.perf_counter()
         self.loader = self.loader or self.read()
         self.net.eval()
@@ -43,13 +45,14 @@ class Judge:
             raise Reached
 
     def read(self):
+        """Make a DataLoader of the test images."""
         from step_2_dataset import SIGN_MNIST, get_train_test_loaders
 
         return get_train_test_loaders(256, sets=[SIGN_MNIST])[1]
 
 
 class CheckedLoader(DataLoader):
-    """A DataLoader of shuffled images that has a Judge check CHECKS times an epoch."""
+    """A DataLoader of shuffled images after some of whose batches a Judge checks."""
 
     def __init__(self, dataset, batch_size, judge):
         super().__init__(dataset, batch_size, shuffle=True)
@@ -57,12 +60,13 @@ class CheckedLoader(DataLoader):
 
     def __iter__(self):
         for count, batch in enumerate(super().__iter__(), start=1):
-            yield batch  # when the next one is asked for, the net has learned from it
+            yield batch  # resumed when the net has learned from it
             if count % max(1, len(self) // CHECKS) == 0:
                 self.judge.check()
 
 
 def train_here(judge):
+    """Train this project's Net."""
     from step_2_dataset import SIGN_MNIST, get_train_test_loaders
     from step_3_train import BATCH_SIZE, LEARNING_RATE, Net, fit
 
@@ -73,7 +77,8 @@ def train_here(judge):
 
 
 def train_tutorial(judge):
-    import tutorial
+    """Train the tutorial's network."""
+    from tools.benchmark import tutorial
 
     files = [f"data/sign_mnist_{part}.csv" for part in ("train", "test")]
     trainloader, _ = tutorial.get_loaders(*files)

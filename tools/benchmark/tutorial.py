@@ -1,10 +1,11 @@
-"""The tutorial's ways of doing what the scripts do, for the benchmark. They keep to its text, but
-for what ends it with an error today."""
+"""The tutorial's way of doing steps 2 to 4, for the benchmark.
+
+It keeps to the tutorial's text, but for what ends in an error with today's libraries.
+"""
 
 import csv
 import itertools
 
-import cv2
 import numpy as np
 import torch
 import torch.nn as nn
@@ -12,7 +13,6 @@ import torch.nn.functional as F
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-LETTERS = "ABCDEFGHIKLMNOPQRSTUVWXY"
 MEAN, STD = 0.485, 0.229
 EPOCHS = 12
 BATCH_SIZE = 32
@@ -20,7 +20,7 @@ LEARNING_RATE, MOMENTUM = 0.01, 0.9
 
 
 def read(path):
-    """Lists of classes and of images' 784 values."""
+    """Read a csv file: lists of classes 0..23 and of images' 784 values."""
     mapping = [*range(9), *range(10, 25)]
     labels, samples = [], []
     with open(path) as file:
@@ -32,7 +32,7 @@ def read(path):
 
 
 class SignLanguageMNIST(Dataset):
-    """One item at a time through PIL, transforms made anew for each."""
+    """One item at a time through PIL; each access makes the transforms again."""
 
     def __init__(self, path):
         labels, samples = read(path)
@@ -56,6 +56,8 @@ class SignLanguageMNIST(Dataset):
 
 
 class Net(nn.Module):
+    """The tutorial's network: float32 (N, 1, 28, 28) -> logits (N, 24)."""
+
     def __init__(self):
         super().__init__()
         self.conv1, self.conv2 = nn.Conv2d(1, 6, 3), nn.Conv2d(6, 6, 3)
@@ -69,7 +71,7 @@ class Net(nn.Module):
 
 
 def train(net, loader, epochs=EPOCHS, batches=None):
-    """Train for some epochs, or for the first `batches` of each."""
+    """Train for some epochs, or on the first `batches` of each."""
     criterion = nn.CrossEntropyLoss()
     optimizer = torch.optim.SGD(net.parameters(), LEARNING_RATE, MOMENTUM)
     scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=10, gamma=0.1)
@@ -84,14 +86,14 @@ def train(net, loader, epochs=EPOCHS, batches=None):
 
 
 def export(net):
-    """Bytes of `net` as an ONNX model that takes one image."""
+    """Export `net` as an ONNX model (bytes) that takes one image."""
     image = torch.zeros(1, 1, 28, 28)
     program = torch.onnx.export(net.eval(), (image,), input_names=["input"], verbose=False)
     return program.model_proto.SerializeToString()
 
 
 def evaluate(net, loader, batches):
-    """Count what `net`, of PyTorch or ONNX Runtime, reads rightly in the first batches."""
+    """Count the images of the first batches that `net`, of either runtime, reads rightly."""
     right = 0
     for batch in itertools.islice(loader, batches):
         outputs = net(batch["image"])
@@ -100,18 +102,7 @@ def evaluate(net, loader, batches):
     return right
 
 
-def read_frame(frame, session):
-    """The body of the camera script's loop: the letter in a frame."""
-    h, w, _ = frame.shape
-    start = abs(h - w) // 2
-    frame = frame[start : start + w] if h > w else frame[:, start : start + h]
-    grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
-    x = (cv2.resize(grey, (28, 28)) - MEAN * 255) / (STD * 255)
-    y = session.run(None, {"input": x.reshape(1, 1, 28, 28).astype(np.float32)})[0]
-    return LETTERS[int(np.argmax(y, axis=1)[0])]
-
-
 def get_loaders(train_csv, test_csv):
-    """DataLoaders of the training and the test images."""
+    """Make DataLoaders of the training and the test images."""
     sets = SignLanguageMNIST(train_csv), SignLanguageMNIST(test_csv)
     return [DataLoader(dataset, BATCH_SIZE, shuffle=True) for dataset in sets]

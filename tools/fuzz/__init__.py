@@ -1,1 +1,1 @@
-"""Break the scripts on purpose."""
+"""Break the scripts on purpose: `python -m tools.fuzz`."""

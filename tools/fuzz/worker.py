@@ -1,9 +1,9 @@
-"""A process in which tools/fuzz/fuzz.py calls the scripts' main functions, run after run.
+"""Call the scripts' main functions in one process, run after run.
 
-    python tools/fuzz/fuzz_worker.py                                # runs come as lines of JSON
-    python tools/fuzz/fuzz_worker.py FIRST SCRIPT [ARGUMENT ...]    # a single run
+    python -m tools.fuzz.worker                                     # runs come as lines of JSON
+    python -m tools.fuzz.worker FOLDER FIRST SCRIPT [ARGUMENT ...]  # a single run
 
-FIRST is Python to execute before `main`, such as where a download shall come from instead.
+FIRST is Python to execute before `main`, for instance to download from elsewhere.
 """
 
 import importlib
@@ -18,12 +18,11 @@ import warnings
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-WHOLE = {}  # the project's modules, and what was in them before the first run
-sys.path[0] = str(ROOT)
+WHOLE = {}  # the project's modules and their variables before the first run
 
 
 def call(first, script, *arguments):
-    """Do what `python SCRIPT ARGUMENT ...` does, after `first`."""
+    """Do what `python SCRIPT ARGUMENT ...` does, after executing `first`."""
     run = importlib.import_module("plumbing.faults").run
     module = importlib.import_module(Path(script).stem)
     for name in [*sys.modules]:
@@ -34,9 +33,9 @@ def call(first, script, *arguments):
 
 
 def exit_status(command):
-    """The exit status of a run; what Python would print about it goes to standard error."""
+    """Make a run. Returns its exit status; tracebacks go to standard error."""
     try:
-        with warnings.catch_warnings():  # each is told anew in every run, as in a new process
+        with warnings.catch_warnings():  # shown again in every run, as in a new process
             call(*command)
     except SystemExit as end:
         if isinstance(end.code, str):
@@ -49,20 +48,21 @@ def exit_status(command):
 
 
 def redirect(folder):
-    """Let standard output and error, C's too, go to files in `folder`."""
+    """Send standard output and error, C's too, to files in `folder`."""
     for number, name in ((1, "stdout"), (2, "stderr")):
         file = os.open(Path(folder, name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(file, number)
         os.close(file)
         errors = "backslashreplace" if number == 2 else "strict"
-        file = io.FileIO(number, "w", closefd=False)  # without a buffer, which would outlive a run
+        file = io.FileIO(number, "w", closefd=False)  # unbuffered: a buffer would outlive the run
         setattr(sys, name, io.TextIOWrapper(file, errors=errors, write_through=True))
 
 
 def work():
+    """Make runs, given as lines of JSON, until standard input ends; answer each with a line."""
     runs, answers = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    importlib.import_module("data")  # which adds to the environment
+    importlib.import_module("plumbing.startup")  # adds to the environment
     environment, hook = dict(os.environ), sys.unraisablehook
     for line in runs:
         folder, logs, command = json.loads(line)
@@ -76,9 +76,13 @@ def work():
             vars(module).update(variables)
         os.environ.clear()
         os.environ.update(environment)
-        # A thread that is left, of a model that never ends, would disturb what follows.
+        # A thread left over from a model that never ends would disturb later runs.
         print(json.dumps([status, threading.active_count() > 1]), file=answers, flush=True)
 
 
 if __name__ == "__main__":
-    call(*sys.argv[1:]) if len(sys.argv) > 1 else work()
+    if len(sys.argv) > 1:
+        os.chdir(sys.argv[1])
+        call(*sys.argv[2:])
+    else:
+        work()

@@ -1,76 +1,38 @@
-"""What fuzz.py does to the scripts. A family is a function of a random generator and the Box
-that its run is made in."""
+"""What is done to the scripts. A family is a function of a random generator and a Box."""
 
 import contextlib
 import functools
 import gzip
 import http.server
-import io
 import os
 import re
 import shutil
 import signal
-import tarfile
 import tempfile
 import threading
 import time
-import zipfile
 from pathlib import Path
 
-# For what is done here: the scripts are given another environment.
-os.environ.update(OPENCV_LOG_LEVEL="SILENT", OPENCV_FFMPEG_LOGLEVEL="-8")
 import cv2
-import onnx
-import torch
 
-from tests.conftest import ROOT, draw_letters, write_csv
+from tools.fuzz.damage import (
+    CHECKPOINT,
+    DATA,
+    MODEL,
+    SHIPPED,
+    TEXTS,
+    csv_file,
+    damage_model,
+    damage_state,
+    film,
+    mutate,
+    pack,
+    picture,
+)
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 STEP_2, STEP_3 = "step_2_dataset.py", "step_3_train.py"
 STEP_4, STEP_6 = "step_4_evaluate.py", "step_6_camera.py"
-SHIPPED = ROOT / "pretrained/signlanguage.onnx"
-MODEL, CHECKPOINT = SHIPPED.read_bytes(), SHIPPED.with_name("checkpoint.pth").read_bytes()
-TEXTS = ["", "0", "-1", "nan", "inf", "1e309", "0x10", "9" * 5000, "1_0", "\u0663", "\u00b2", " 5"]
-TEXTS += ["a" * 300, ".", "..", "-", "--", "x\ny", "$\\frac{", "\x1b[2J", "%s", "\udcff", "\u624b"]
-NOTHING = [None, "x", -1, 2**70, float("nan"), 1e308, [], {}, (), b"x", torch.zeros(2, dtype=bool)]
-
-
-class Skip(Exception):
-    """Why a run cannot be made here."""
-
-
-@functools.cache
-def csv_file(count):
-    with tempfile.TemporaryDirectory() as folder:
-        write_csv(Path(folder, "file"), *draw_letters(count))
-        return Path(folder, "file").read_bytes()
-
-
-@functools.cache
-def film(suffix=".mp4", frames=30, codec="mp4v"):
-    """A small film of so many frames: data/hello.mp4, over and over."""
-    source = cv2.VideoCapture(str(ROOT / "data/hello.mp4"))
-    pictures = [cv2.resize(source.read()[1], (160, 120)) for _ in range(min(frames, 260))]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, f"film{suffix}")
-        writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*codec), 30, (160, 120))
-        for number in range(frames):
-            writer.write(pictures[number % len(pictures)])
-        writer.release()
-        return path.read_bytes()
-
-
-@functools.cache
-def picture(suffix=".png"):
-    source = cv2.VideoCapture(str(ROOT / "data/hello.mp4"))
-    source.set(cv2.CAP_PROP_POS_FRAMES, 20)
-    pixels = source.read()[1][::4, ::4, 0]
-    return cv2.imencode(suffix, pixels if suffix == ".pgm" else cv2.merge([pixels] * 3))[
-        1
-    ].tobytes()
-
-
-DATA = {"data/sign_mnist_train.csv": csv_file(48), "data/sign_mnist_test.csv": csv_file(24)}
 SHOWN = {"film.mp4": film(), "photos/A/1.png": picture()}
 RESULTS = {  # what a run may write; one that succeeds may replace it, too
     STEP_2: {"samples.png", *DATA},
@@ -81,102 +43,15 @@ RESULTS = {  # what a run may write; one that succeeds may replace it, too
 OLD = dict.fromkeys(set().union(*RESULTS.values()) - {"training.pth", "signlanguage.onnx"}, b"old")
 
 
-# ---------------------------------------------------------------- damage
-
-
-def mutate(rng, content):
-    """Bytes with some of them cut, flipped, inserted, swapped, zero or a number that is too large;
-    the beginning and the end, where formats say what they are, are hit most often."""
-    content = bytearray(content)
-    for _ in range(rng.choice([1, 1, 2, 5])):
-        place = rng.choice([0, rng.randrange(64), rng.randrange(2**30), -1 - rng.randrange(200)])
-        start = place % (len(content) + 1)
-        stop = start + rng.choice([1, 1, 4, 50, 3000])
-        part = content[start:stop]
-        changes = {
-            "cut": b"",
-            "rest": b"",
-            "flip": bytes(byte ^ 1 << rng.randrange(8) for byte in part[:8]) + part[8:],
-            "insert": rng.randbytes(rng.choice([1, 8, 500])) + part,
-            "swap": part[len(part) // 2 :] + part[: len(part) // 2],
-            "zero": bytes(len(part)),
-            "mark": rng.choice([b"\xff", b"\n", b'"', b",", b"\r"]) + part[1:],
-            "number": rng.choice(TEXTS).encode(errors="surrogateescape"),
-        }
-        kind = rng.choice(list(changes))
-        if kind == "number" and (number := re.compile(rb"\d+").search(content, start)):
-            start, stop = number.span()
-        content[start : len(content) if kind == "rest" else stop] = changes[kind]
-    return bytes(content)
-
-
-def forge(rng, state):
-    """Let a list or dict that torch can save have something of another kind in it, or missing."""
-    key = rng.choice(list(range(len(state)) if isinstance(state, list) else state))
-    inner, choices = state[key], [*NOTHING, torch.zeros(3, device="meta")]
-    if isinstance(inner, dict | list) and inner and rng.random() < 0.8:
-        return forge(rng, inner)
-    if torch.is_tensor(inner):
-        choices += 2 * [inner.half(), inner.int(), inner[None], inner.flatten()[:1], -inner]
-        choices += 4 * [inner / 0, inner * 1e30, inner.to_sparse()]
-    if rng.random() < 0.1:
-        del state[key]
-    else:
-        state[key] = rng.choice(choices)
-    return state
-
-
-def damage_state(rng, content):
-    """A file of torch's, damaged: its bytes, those of a part in its zip archive, or its values."""
-    kind, buffer = rng.choice(["bytes", "part", "values", "values"]), io.BytesIO()
-    if kind == "bytes":
-        return mutate(rng, content)
-    if kind == "values":
-        torch.save(forge(rng, torch.load(io.BytesIO(content), weights_only=True)), buffer)
-        return buffer.getvalue()
-    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(buffer, "w") as new:
-        names = old.namelist()
-        bad = rng.choice([name for name in names if name.endswith(".pkl")] + [rng.choice(names)])
-        for name in names:
-            part = old.read(name)
-            new.writestr(name, mutate(rng, part) if name == bad else part)
-    return buffer.getvalue()
-
-
-def damage_model(rng):
-    """An ONNX model, damaged: its bytes, its metadata, or a node, tensor or type in its graph."""
-    kind, model = rng.choice(["bytes", "metadata", "graph"]), onnx.load_from_string(MODEL)
-    if kind == "bytes":
-        return mutate(rng, MODEL)
-    if kind == "metadata":
-        for prop in rng.sample(list(model.metadata_props), 2):
-            text = rng.choice([*TEXTS, "1e300", "-5", "2", "1000", "0.5"])
-            prop.value = text.encode(errors="replace").decode()
-        return model.SerializeToString()
-    node, weight = rng.choice(model.graph.node), rng.choice(model.graph.initializer)
-    kind = rng.choice(["operator", "shape", "weights", "type", "input", "version", "remove"])
-    if kind == "operator":
-        node.op_type = rng.choice(["Loop", "Relu", "Abs", "Shape", "NoSuch", "Softmax"])
-    elif kind == "shape":
-        weight.dims[:] = rng.choice([[2**40], [-1], [0], [], [1, 1]])
-    elif kind == "weights":
-        weight.raw_data = rng.choice([b"", b"\xff" * len(weight.raw_data), weight.raw_data[:5]])
-    elif kind == "type":
-        model.graph.input[0].type.tensor_type.elem_type = rng.randrange(20)
-    elif kind == "input":
-        node.input[:] = [rng.choice(["", "x", *node.output])]
-    elif kind == "version":
-        model.opset_import[0].version = rng.choice([-1, 1, 7, 25, 2**40])
-    else:
-        model.graph.node.remove(node)
-    return model.SerializeToString()
+class Skip(Exception):
+    """Why a run cannot be made here."""
 
 
 # ---------------------------------------------------------------- families in one process
 
 
 def csv(rng, box, damage=mutate, suffix="", pack=bytes):
-    """csv files, in data/ or elsewhere."""
+    """Damage csv files, in data/ or elsewhere."""
     files = {f"{name}{suffix}": pack(content) for name, content in DATA.items()}
     bad = rng.choice(list(files))
     files[bad] = damage(rng, files[bad])
@@ -190,7 +65,7 @@ def csv(rng, box, damage=mutate, suffix="", pack=bytes):
 
 
 def gz(rng, box):
-    """The same, packed, and damaged before or after that."""
+    """Damage the same files before or after they are packed."""
 
     def damage(rng, content):
         inner = gzip.compress(mutate(rng, gzip.decompress(content)), 1)
@@ -201,7 +76,7 @@ def gz(rng, box):
 
 
 def serve(box):
-    """The url of a server that answers with `box.answer`, and then `box.repeated` for a while."""
+    """Serve `box.answer`, and then `box.repeated` for a while. Returns the server's url."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def handle(self):
@@ -218,7 +93,7 @@ def serve(box):
 
 
 def get(rng, box, answer, repeated=b""):
-    """Step 2 with this server's answer as the data set to download, and old results."""
+    """Run step 2 with a server's answer as the data set to download."""
     box.answer, box.repeated = answer, repeated
     first = f"""
 import step_2_dataset, plumbing.download
@@ -234,43 +109,19 @@ plumbing.download.TIMEOUT, plumbing.download.MAX_WAIT = 0.5, 2
     box.run(STEP_2, first=first)
 
 
-def pack(rng):
-    """An archive, zip or tar, of files that may be hostile."""
-    files = [
-        (rng.choice(["", "", "a/", "../../", "/"]) + Path(name).name, DATA[name]) for name in DATA
-    ]
-    files += [(rng.choice(TEXTS[1:]), b"x")] * (rng.random() < 0.2)
-    files = [(name, mutate(rng, part) if rng.random() < 0.2 else part) for name, part in files]
-    buffer = io.BytesIO()
-    if rng.random() < 0.5:
-        methods = [zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
-        with zipfile.ZipFile(buffer, "w", rng.choice(methods)) as archive:
-            for name, content in files:
-                archive.writestr(name.encode(errors="replace").decode(), content)
-        return buffer.getvalue()
-    kinds = 12 * [tarfile.REGTYPE] + [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE]
-    style = rng.choice([tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
-    with tarfile.open(fileobj=buffer, mode="w", format=style) as archive:
-        for name, content in files:
-            info = tarfile.TarInfo(name)
-            info.size, info.type, info.linkname = len(content), rng.choice(kinds), "../../outside"
-            info.pax_headers = rng.choice([{}, {"comment": "x" * 600}])
-            archive.addfile(info, io.BytesIO(content))
-    return gzip.compress(rng.choice([bytes, functools.partial(mutate, rng)])(buffer.getvalue()), 1)
-
-
 def ok(body):
+    """Return an http answer (bytes) without fault."""
     return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
 
 
 def archive(rng, box):
-    """zip and tar archives, from a server without fault."""
+    """Serve zip and tar archives, without fault in http."""
     body = pack(rng)
     get(rng, box, ok(rng.choice([body, mutate(rng, body), mutate(rng, body)])))
 
 
 def answers(rng, box):
-    """http answers: damaged, endless, leading elsewhere."""
+    """Serve http answers that are damaged, endless or redirect."""
     lines = [b"Transfer-Encoding: chunked", b"Content-Length: 9", b"X: " + b"y" * 70000]
     places = [b"/x", b"http://[::1/", b"file:///etc/passwd", b"//\xff", b"https://127.0.0.1:1/"]
     lines += [b"Location: " + place for place in places]
@@ -282,13 +133,13 @@ def answers(rng, box):
 
 
 def checkpoint(rng, box):
-    """checkpoint.pth before step 4."""
+    """Damage checkpoint.pth before step 4."""
     box.write(OLD | DATA | {"checkpoint.pth": damage_state(rng, CHECKPOINT)})
     box.run(STEP_4)
 
 
 def state(rng, box):
-    """training.pth before --resume."""
+    """Damage training.pth before --resume."""
     flags = ["--epochs", "2", "--no-accel"]
     stop = """
 import step_3_train
@@ -301,14 +152,14 @@ step_3_train.train = lambda *given: exit() if given[4] else train(*given)
 
 
 def model(rng, box):
-    """signlanguage.onnx before step 6, and before step 4's photographs."""
+    """Damage signlanguage.onnx before step 6, or before step 4 reads photographs."""
     box.write(OLD | SHOWN | {"signlanguage.onnx": damage_model(rng)})
     show = [(STEP_6, "--headless", "--source", source) for source in ("film.mp4", "photos")]
     box.run(*rng.choice([*show, *show, (STEP_4, "--photos", "photos")]))
 
 
 def pictures(rng, box):
-    """Pictures, named as they are or as others."""
+    """Damage pictures, named after their format or another."""
     suffixes = [".png", ".jpg", ".bmp", ".webp", ".tiff", ".pgm", ".ppm"]
     content, suffix = mutate(rng, picture(rng.choice(suffixes))), rng.choice(suffixes)
     box.write(OLD | {"photos/A/1.png": picture(), f"photos/A/2{suffix}": content})
@@ -317,7 +168,7 @@ def pictures(rng, box):
 
 
 def videos(rng, box):
-    """Films, their letters and the view written to old files."""
+    """Damage films, whose letters or view are written over old files."""
     suffix, codec = rng.choice([(".mp4", "mp4v"), (".avi", "MJPG"), (".avi", "mp4v")])
     box.write(OLD | {f"film{suffix}": mutate(rng, film(suffix, codec=codec))})
     flags = rng.choice([[], ["--transcript", "letters.txt"], ["--record", "view.avi"]])
@@ -335,7 +186,7 @@ PLACES += ["film.mp4/x", "file:///etc/passwd", "http://127.0.0.1:1/x.mp4", "conc
 
 
 def flags(rng, box):
-    """Flags and their values; never a camera, nor what may rightly take long."""
+    """Give odd flags and values; never a camera, nor what may rightly take long."""
     box.write(OLD | DATA | SHOWN)
     os.mkfifo(box.folder / "pipe")
     script = rng.choice(list(FLAGS))
@@ -357,7 +208,7 @@ PARTS += ["..", "~", "*", "[a]", "{}", "a" * 110, "\u202e", "\x7f", "#", ":", "|
 
 
 def names(rng, box):
-    """Names of files and folders."""
+    """Give odd names to files and folders."""
     name = "".join(rng.choices(PARTS, k=rng.randrange(1, 4)))
     name = "a" if name == ".." else name  # the folder above is not this run's to write to
     photo, text, view = f"photos/{name}/A/{name}.png", f"{name}.txt", f"{name}.avi"
@@ -393,7 +244,7 @@ SCRIPTS = [STEP_2, STEP_3, STEP_4, STEP_6]
 
 
 def prepare(step, box):
-    """Fill a folder for a step to succeed in; gives the command after "", nothing before it."""
+    """Fill a folder for a step to succeed in. Returns what runs first (nothing) and its command."""
     inputs = {
         STEP_2: {f"new/{name}": content for name, content in DATA.items()},
         STEP_4: DATA | {"checkpoint.pth": CHECKPOINT},
@@ -404,15 +255,17 @@ def prepare(step, box):
 
 
 def undisturbed(rng, box, steps=SCRIPTS):
-    """Choose a step and fill the folder for it. Gives the step, its command, what it leaves, and
-    the seconds that it takes."""
+    """Choose a step and fill the folder for it.
+
+    Returns the step, its command, the snapshot that an undisturbed run leaves, and its seconds.
+    """
     step = rng.choice(steps)
     whole, seconds = box.reference(step, functools.partial(prepare, step))
     return step, prepare(step, box)[1:], whole, seconds
 
 
 def count_frames(name, content):
-    """The frames of a film that can be read; a picture has one."""
+    """Count the readable frames of a film; a picture has one."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, name).write_bytes(content)
         film = cv2.VideoCapture(str(Path(folder, name)), cv2.CAP_FFMPEG)
@@ -420,8 +273,10 @@ def count_frames(name, content):
 
 
 def check_same(box, whole):
-    """Whether the folder holds what is `whole`. samples.png shows variations drawn at random, and
-    view.avi how fast it was: these have as many frames."""
+    """Note a fault unless the folder is like the snapshot `whole`.
+
+    samples.png is drawn at random and view.avi shows speeds: only their frames are counted.
+    """
     after = box.snapshot()
     names = whole.keys() | after.keys()
     differ = {name for name in names if whole.get(name) != after.get(name)}
@@ -433,7 +288,7 @@ def check_same(box, whole):
 
 
 def disk(rng, box):
-    """A disk with hardly any room, or none."""
+    """Run a step on a full disk, or nearly so."""
     box.mount(2**26)
     _, command, whole, _ = undisturbed(rng, box)
     free = rng.choice([0, 0, 4096, 20_000, 100_000, 600_000, 2_000_000, 4_000_000, 18_000_000])
@@ -442,7 +297,7 @@ def disk(rng, box):
 
 
 def kill(rng, box):
-    """Each step, ended at any moment; and once more, to its end: nothing is left of the other."""
+    """End a step at any moment, then run it to its end: nothing is left of the first run."""
     step, command, whole, seconds = undisturbed(rng, box)
     before, sent = box.snapshot(), rng.choice(SIGNALS)
     with box.start(*command) as process:
@@ -460,7 +315,7 @@ def kill(rng, box):
 
 
 def wait_for_imports(process):
-    """Wait until a script's first import is done: Ctrl-C in Python's own start is Python's."""
+    """Wait for a script's first import: before it, Ctrl-C is answered by Python itself."""
     maps = Path(f"/proc/{process.pid}/maps")
     if not maps.exists():
         time.sleep(0.5)
@@ -469,7 +324,7 @@ def wait_for_imports(process):
 
 
 def check_end(box, process, sent=0):
-    """A signal ends a script with its status, as a shell gives it, or comes too late."""
+    """Check that a signal ended a script with the status of a shell, or came too late."""
     status, errors = box.wait(process)
     unhandled = () if sent == signal.SIGINT else (-sent,)
     if status not in (0, 128 + sent, *unhandled):
@@ -479,7 +334,7 @@ def check_end(box, process, sent=0):
 
 
 def is_result(name, content, whole, growing):
-    """Whether a result that is never the same is as long as the whole, or `growing` to be that."""
+    """Return whether a result is as long as the whole one or, if `growing`, its beginning."""
     if name == "letters.txt":
         return growing and whole.startswith(content)
     frames = count_frames(name, content), count_frames(name, whole)
@@ -487,7 +342,7 @@ def is_result(name, content, whole, growing):
 
 
 def together(rng, box):
-    """Two runs of a step in one folder."""
+    """Run a step twice at once in one folder."""
     _, command, whole, seconds = undisturbed(rng, box)
     with box.start(*command) as first:
         time.sleep(rng.random() * rng.choice([0.1, 1]) * seconds)
@@ -498,7 +353,7 @@ def together(rng, box):
 
 
 def resume(rng, box):
-    """A training interrupted up to three times ends at the weights of one that was not."""
+    """Interrupt a training up to three times: it ends at the weights of one undisturbed."""
     _, command, whole, _ = undisturbed(rng, box, ["training"])
     sent = rng.choices(SIGNALS, k=rng.randrange(1, 4))
     for number in [*sent, 0]:
@@ -515,7 +370,7 @@ def resume(rng, box):
 
 
 def long_film(_, box):
-    """A film of minutes, recorded, or of an hour: memory stays what it was after a quarter."""
+    """Read a film of minutes, recorded, or of an hour: memory stays as after a quarter."""
     box.write({"film.mp4": film(frames=108_000 if box.long else 3_000)})
     flags, sizes = ["--transcript", "letters.txt"] if box.long else ["--record", "view.avi"], []
     with box.start(STEP_6, "--headless", "--source", "film.mp4", *flags) as process:
@@ -537,6 +392,7 @@ def long_film(_, box):
 
 
 def broken(first, _, box):
+    """Let a script do something that breaks a promise."""
     box.write(OLD)
     box.run(STEP_6, "--headless", "--source", "no.mp4", first=f"import os, sys\n{first}")
 
