@@ -17,14 +17,15 @@ TICK = 0.035  # seconds: pictures that follow each other faster change no less
 REST, REST_IN_PICTURES = 0.23, 0.1  # speed of a hand at rest, at most: sides of its box a second,
 # and change of the picture in SHORT, in its standard deviations
 LEAVES = 2.5  # speed, by that of a hand at rest at most, that ends a sign or lets go of a letter
-WINDOW = 2.0  # seconds in which a sign is drawn
+WINDOW = 1.7  # seconds in which a sign is drawn
 LOST = 0.2  # seconds without its shape after which a hand draws no longer
 STRAIGHT, FOLDED = 0.9, 0.2  # a straight finger's length by its bones'; others' is less by so much
 THUMB = 1.0  # sizes of the palm from its tip to the middle knuckle, where it is not stretched
-PALM, TURN = 0.25, 0.45  # of Pose.palm: least where J begins, least change until it ends
+PALM, TURN = 0.25, 0.5  # of Pose.palm: least where J begins, least change until it ends
 STROKE = 0.25  # sizes of the palm: a shorter stroke is none
 SHORTEST = 0.4  # stroke of a Z, by the longest
-DESCENT, LEVEL = 0.2, 0.5  # slope of Z's middle stroke at least, of the two others at most
+DESCENT = 0.2  # from Z's upper stroke to the lower, by the longest, at least
+LEVEL = 0.5  # slope of these two, at most
 POINTS = 0.7  # share of the time of a Z in which the hand is seen to point, at least
 
 
@@ -164,14 +165,14 @@ def draws_z(poses):
     corners = find_turns(tips[:, 0])[-4:]
     if len(corners) < 4:
         return False
-    across, down = np.diff(tips[corners], axis=0).T
-    across = np.abs(across)
-    slopes = down / across
-    points = [pose.shape == "Z" for pose in list(poses)[corners[0] :]]
+    corners, start = tips[corners], corners[0]
+    across, down = np.abs(np.diff(corners, axis=0)).T
+    descent = (corners[2:] - corners[:2]).mean(0)[1]  # from the upper stroke to the lower
+    points = [pose.shape == "Z" for pose in list(poses)[start:]]
     return bool(
         across.min() > SHORTEST * across.max()
-        and slopes[1] > DESCENT
-        and max(abs(slopes[0]), abs(slopes[2])) < LEVEL
+        and descent > DESCENT * across.max()
+        and max(down[0] / across[0], down[2] / across[2]) < LEVEL
         and np.mean(points) > POINTS
     )
 

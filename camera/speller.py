@@ -57,6 +57,9 @@ class Speller:
     added_at: float = -np.inf
     fastest: float = np.inf  # of the hand since the last letter, by that of a hand at rest
 
+    def __post_init__(self):
+        self.let_go()
+
     def update(self, probabilities, now, image=None, hand=None):
         """Take what was read of a frame. Return the letters that are added with it, mostly "".
 
@@ -66,11 +69,10 @@ class Speller:
         hand: a camera.hand.Hand, where it is followed
         """
         elapsed, self.now, self.replaces_last = now - self.now, now, False
-        if now - self.hand_seen > (RELEASE if image is None else GAP):
+        if elapsed > GAP:
             self.forget()
         if image is None:
-            self.state = State.NO_HAND
-            return ""
+            return self.miss()
         self.hand_seen = now
         self.smooth(probabilities, elapsed)
         sign = self.motion.update(now, image, hand)
@@ -82,9 +84,20 @@ class Speller:
         self.state = self.find_state()
         return self.hold_on(elapsed) if self.state == State.HOLDING else ""
 
+    def miss(self):
+        """Do without a hand for a frame."""
+        self.state = State.NO_HAND
+        if self.now - self.hand_seen > RELEASE:
+            self.let_go()
+        return ""
+
     def forget(self):
-        """Let go of all but the text, as when the hand leaves or the box jumps."""
+        """Forget all but the text, as when the box jumps."""
         self.motion.forget()
+        self.let_go()
+
+    def let_go(self):
+        """Let go of the letter that was read, and of the one added last."""
         self.probabilities = np.zeros(len(self.alphabet), np.float32)
         self.letter = self.added = self.waiting = None
         self.held = self.certainty = self.progress = 0.0
