@@ -19,7 +19,7 @@ REST, REST_IN_PICTURES = 0.23, 0.1  # speed of a hand at rest, at most: sides of
 LEAVES = 2.5  # speed, by that of a hand at rest at most, that ends a sign or lets go of a letter
 WINDOW = 1.7  # seconds in which a sign is drawn
 LOST = 0.2  # seconds without its shape after which a hand draws no longer
-STRAIGHT, FOLDED = 0.9, 0.2  # a straight finger's length by its bones'; others' is less by so much
+STRAIGHT, FOLDED = 0.9, 0.08  # a finger's length by its bones', stretched; how much less others are
 THUMB = 1.0  # sizes of the palm from its tip to the middle knuckle, where it is not stretched
 PALM, TURN = 0.25, 0.5  # of Pose.palm: least where J begins, least change until it ends
 STROKE = 0.25  # sizes of the palm: a shorter stroke is none
@@ -116,11 +116,11 @@ class Motion:
             self.pictures.popleft()
         changes = [
             cv2.norm(soft, before, cv2.NORM_L1) * min(1, SHORT / max(now - time, TICK))
-            for time, before in (self.pictures[0], self.pictures[-1])
-        ] if self.pictures else [0.0]
+            for time, before in list(self.pictures)[:: max(1, len(self.pictures) - 1)]
+        ]
         self.pictures.append((now, soft))
         deviation = cv2.norm(soft) / np.sqrt(soft.size)
-        return max(changes) / soft.size / (deviation + 1e-3)
+        return max(changes, default=np.inf) / soft.size / (deviation + 1e-3)
 
 
 def pose_of(hand, now):
@@ -143,9 +143,9 @@ def shape_of(joints):
     index, middle, ring, little = np.linalg.norm(fingers[:, 3] - fingers[:, 0], axis=1) / bones
     size = np.linalg.norm(joints[[5, 17]] - joints[0], axis=1).max()
     has_thumb_in = np.linalg.norm(joints[4] - joints[9]) < THUMB * size
-    if has_thumb_in and little > max(STRAIGHT, (index + middle + ring) / 3 + FOLDED):
+    if has_thumb_in and little > max(STRAIGHT, max(index, middle, ring) + FOLDED):
         return "J"
-    return "Z" if index > max(STRAIGHT, (middle + ring + little) / 3 + FOLDED) else None
+    return "Z" if index > max(STRAIGHT, max(middle, ring, little) + FOLDED) else None
 
 
 def draws_j(poses):

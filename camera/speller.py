@@ -60,6 +60,11 @@ class Speller:
     def __post_init__(self):
         self.let_go()
 
+    @property
+    def sign(self):
+        """The J or Z that the hand may be drawing, or None."""
+        return None if self.motion.drawn else self.motion.begun
+
     def update(self, probabilities, now, image=None, hand=None):
         """Take what was read of a frame. Return the letters that are added with it, mostly "".
 
@@ -70,13 +75,14 @@ class Speller:
         """
         elapsed, self.now, self.replaces_last = now - self.now, now, False
         if elapsed > GAP:
+            elapsed = 0.0
             self.forget()
         if image is None:
             return self.miss()
         self.hand_seen = now
-        self.smooth(probabilities, elapsed)
         sign = self.motion.update(now, image, hand)
         self.fastest = max(self.fastest, self.motion.speed)
+        self.smooth(probabilities, elapsed)
         if sign:
             return self.replace(sign)
         self.read()
@@ -104,8 +110,9 @@ class Speller:
         self.fastest = np.inf
 
     def smooth(self, probabilities, elapsed):
-        """Bring a frame into the exponential moving average of the probabilities."""
-        weight = 1 - np.exp(-elapsed / SMOOTHING) if self.probabilities.any() else 1
+        """Bring a frame into the moving average of the probabilities: fast while the hand moves."""
+        faster = min(max(1.0, self.motion.speed), 1e6)
+        weight = 1 - np.exp(-elapsed / SMOOTHING * faster) if self.probabilities.any() else 1
         self.probabilities += np.float32(weight) * (probabilities - self.probabilities)
 
     def read(self):
@@ -127,10 +134,10 @@ class Speller:
         """Tell what the hand does."""
         if self.letter is None:
             return State.UNSURE
-        if self.letter == self.added and self.fastest < LEAVES or self.letter == self.motion.drawn:
+        least = LEAVES if self.letter == self.added else MOVES
+        if self.letter == self.motion.drawn or self.fastest <= least:
             return State.ADDED
-        has_moved = self.fastest > MOVES
-        return State.HOLDING if has_moved and self.motion.speed <= 1 else State.MOVING
+        return State.MOVING if self.motion.speed > 1 else State.HOLDING
 
     def hold_on(self, elapsed):
         """Hold the letter for another frame. Return the letters that are added."""
