@@ -101,7 +101,7 @@ def classify(model, frame, box=1.0, frame_number=None, square=None):
 def translate(model, frame, now, view, frame_number=None):
     """Read a frame at `now` seconds, and let the view show it.
 
-    Returns the letters that it adds to the text, mostly "". Where no hand is found, nothing is read.
+    Returns the letters that it adds to the text, or "". Where no hand is found, nothing is read.
     """
     view.latency.start()
     moment = None if frame_number is None else now
@@ -224,7 +224,12 @@ def parse_args(argv=None):
     add("--model", metavar="FILE", default=str(find_model()), help="ONNX file (%(default)s)")
     add("--follow", action="store_true", help="let the box go to the hand, wherever it is")
     add("--box", type=share, help=f"box, share of the shorter side ({BOX_SHARE}; pictures 1)")
-    add("--hold", type=seconds, default=HOLD, help=f"seconds to hold a letter that stands alone ({HOLD})")
+    add(
+        "--hold",
+        type=seconds,
+        default=HOLD,
+        help=f"seconds to hold a letter that stands alone ({HOLD})",
+    )
     add("--threshold", type=share, help="least probability of a letter (the model's own)")
     add("--mirror", action=argparse.BooleanOptionalAction, help="mirror the view (cameras: yes)")
     add("--headless", action="store_true", help="print the letters, without a window")

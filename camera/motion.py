@@ -14,9 +14,6 @@ import numpy as np
 STARTS_WITH = {"J": "I", "Z": "DGLX"}  # letters that the model reads in the hand that draws it
 SHORT = 0.1  # seconds over which movement is measured
 TICK = 0.035  # seconds: pictures that follow each other faster change no less
-REST, REST_IN_PICTURES = 0.23, 0.1  # speed of a hand at rest, at most: sides of its box a second,
-# and change of the picture in SHORT, in its standard deviations
-LEAVES = 2.5  # speed, by that of a hand at rest at most, that ends a sign or lets go of a letter
 WINDOW = 1.7  # seconds in which a sign is drawn
 LOST = 0.2  # seconds without its shape after which a hand draws no longer
 STRAIGHT, FOLDED = 0.9, 0.08  # a finger's length by its bones', stretched; how much less others are
@@ -27,6 +24,19 @@ SHORTEST = 0.4  # stroke of a Z, by the longest
 DESCENT = 0.2  # from Z's upper stroke to the lower, by the longest, at least
 LEVEL = 0.5  # slope of these two, at most
 POINTS = 0.7  # share of the time of a Z in which the hand is seen to point, at least
+
+
+class Speeds(NamedTuple):
+    """What speeds mean."""
+
+    rests: float  # at most, of a hand at rest
+    moves: float  # more: it is on its way to another letter
+    leaves: float  # more: it lets go of a letter, or ends a sign
+
+
+HAND = Speeds(0.23, 0.29, 0.8)  # of landmarks, sides of the hand's box a second
+PICTURE = Speeds(0.1, 0.075, 0.17)  # change in SHORT, in standard deviations of the picture: this
+# is small where the hand is, and a slow one seems to rest
 
 
 class Pose(NamedTuple):
@@ -50,14 +60,39 @@ class Motion:
         """Forget all that was seen."""
         self.pictures = deque()  # (time, softened picture) of the last SHORT seconds
         self.poses = deque()  # of the last WINDOW seconds
-        self.speed = 0.0  # at most 1 where the hand rests
+        self.speeds, self.speed = HAND, np.inf  # and the speed now
+        self.fastest = np.inf  # since the last `mark`
         self.drawn = None  # the sign drawn last, until the hand moves on
         self.drawn_seen, self.has_rested = 0.0, False  # when it last had its shape; since `drawn`
 
+    def mark(self):
+        """Measure from now on how the hand moves, as after a letter."""
+        self.fastest = 0.0
+
+    @property
+    def rests(self):
+        """Whether the hand is at rest."""
+        return self.speed <= self.speeds.rests
+
+    @property
+    def moves(self):
+        """Whether the hand is on its way to another letter."""
+        return self.speed > self.speeds.moves
+
+    @property
+    def has_moved(self):
+        """Whether it moved since the last `mark`, enough to form another letter."""
+        return self.fastest > self.speeds.moves
+
+    @property
+    def has_left(self):
+        """Whether it moved since the last `mark`, enough to sign the same letter again."""
+        return self.fastest > self.speeds.leaves
+
     @property
     def begun(self):
-        """Return the sign that a moving hand may be drawing, or None."""
-        return self.poses[-1].shape if self.poses and self.speed > 1 else None
+        """The sign that a moving hand may be drawing, or None."""
+        return self.poses[-1].shape if self.poses and not self.rests else None
 
     def update(self, now, image=None, hand=None):
         """Take a frame at `now` seconds. Return the sign that ends with it, or None.
@@ -65,13 +100,17 @@ class Motion:
         image: grey uint8 (S, S), None where no hand is found
         hand: a camera.hand.Hand, None where it is not followed
         """
-        if hand is not None:
-            self.speed = self.follow(pose_of(hand, now)) / REST
-            self.leave(now)
-            return self.read_sign(now)
-        if image is not None:
-            self.speed = self.measure_change(image, now) / REST_IN_PICTURES
-        return None
+        if image is None:
+            return None
+        if hand is None:
+            self.speeds, self.speed = PICTURE, self.measure_change(image, now)
+        else:
+            self.speeds, self.speed = HAND, self.follow(pose_of(hand, now))
+        self.fastest = max(self.fastest, self.speed)
+        if hand is None:
+            return None
+        self.leave(now)
+        return self.read_sign(now)
 
     def follow(self, pose):
         """Take a pose. Return how fast the landmarks move on average, sides of the box a second."""
@@ -90,8 +129,8 @@ class Motion:
         """Forget the sign drawn last once the hand has another shape, or has rested and moves."""
         if self.poses[-1].shape == self.drawn:
             self.drawn_seen = now
-        self.has_rested |= self.speed <= 1
-        if now - self.drawn_seen > LOST or (self.has_rested and self.speed > LEAVES):
+        self.has_rested |= self.rests
+        if now - self.drawn_seen > LOST or (self.has_rested and self.speed > HAND.leaves):
             self.drawn = None
 
     def read_sign(self, now):
@@ -150,9 +189,7 @@ def shape_of(joints):
 
 def draws_j(poses):
     """Return whether a hand of I, which showed its palm before, has turned it away."""
-    return any(
-        pose.shape == "J" and pose.palm > max(PALM, poses[-1].palm + TURN) for pose in poses
-    )
+    return any(pose.shape == "J" and pose.palm > max(PALM, poses[-1].palm + TURN) for pose in poses)
 
 
 def draws_z(poses):

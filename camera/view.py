@@ -86,7 +86,7 @@ def state_of(view):
     speller = view.speller
     return State(
         letter=speller.letter,
-        is_added=speller.state == speller.ADDED,
+        is_added=speller.state is speller.state.ADDED,
         is_found=not view.finder or view.square is not None,
         is_seen=speller.probabilities.sum() >= HAND_SEEN,
         sign=speller.sign,

@@ -61,11 +61,13 @@ def draw(corners, stretched="index", size=60.0, fps=FPS, seconds=0.9, **kind):
 
 def turned(degrees, stretched="little", seconds=0.5, fps=FPS, rest=1.0, **kind):
     """Hands that rest, turn about the forearm, and rest."""
-    angles = np.concatenate([
-        np.zeros(round(rest * fps)),
-        np.linspace(0, degrees, round(seconds * fps)),
-        np.full(fps // 2, degrees),
-    ])
+    angles = np.concatenate(
+        [
+            np.zeros(round(rest * fps)),
+            np.linspace(0, degrees, round(seconds * fps)),
+            np.full(fps // 2, degrees),
+        ]
+    )
     return [hand(stretched, 200, 200, turn=angle, **kind) for angle in angles]
 
 
@@ -180,10 +182,11 @@ def test_a_hand_that_is_followed_is_told_from_one_at_rest_at_any_rate_and_size(f
     rng, motion = np.random.default_rng(0), Motion()
     trembling = rng.normal(200, 0.002 * size, (fps, 2))
     signs([hand("", x, y, size) for x, y in trembling], fps, motion)
-    assert motion.speed < 1
+    assert motion.rests
     moving = 200 + np.linspace(0, size, fps)  # a palm's length a second
     signs([hand("", x, 200, size) for x in moving], fps, (motion := Motion()))
-    assert motion.speed > 1
+    assert motion.moves
+    assert not motion.rests
 
 
 def test_a_hand_that_has_just_come_does_not_rest():
@@ -201,28 +204,47 @@ def picture(x=0.0, light=0.0):
     return np.clip(image + light, 0, 255).astype(np.uint8)
 
 
-def speed_of(pictures, fps=FPS):
+def rests(pictures, fps=FPS):
+    """Whether the last of these pictures is at rest."""
     motion = Motion()
     for k, image in enumerate(pictures):
         assert motion.update(k / fps, image) is None
-    return motion.speed
+    return motion.rests
 
 
 @pytest.mark.parametrize("fps", [10, 25, 60, 120])
 def test_rest_is_told_from_movement_in_pictures_at_any_frame_rate(fps):
     rng, count = np.random.default_rng(0), int(0.6 * fps)
     noise = [rng.integers(0, 6, (28, 28)).astype(np.uint8) for _ in range(count)]
-    assert speed_of([picture() + grains for grains in noise], fps) < 1
-    assert speed_of([picture(light=0.3 * k) for k in range(count)], fps) < 1
+    assert rests([picture() + grains for grains in noise], fps)
+    assert rests([picture(light=0.3 * k) for k in range(count)], fps)
     moving = [picture(6 * k / count) for k in range(count)]  # a fifth of the box in half a second
-    assert speed_of(moving, fps) > 1
-    assert speed_of(moving + [moving[-1]] * int(0.15 * fps + 1), fps) < 1
+    assert not rests(moving, fps)
+    assert rests(moving + [moving[-1]] * int(0.15 * fps + 1), fps)
 
 
 def test_pictures_of_a_hand_that_moves_to_and_fro_are_not_at_rest():
     """Also where it is back where it was SHORT ago."""
     shaken = [picture((0, 3, -3)[k % 3]) for k in range(20)]  # once in 0.12 seconds
-    assert all(speed_of(shaken[:k]) > 1 for k in range(2, 20))
+    assert not any(rests(shaken[:k]) for k in range(2, 20))
+
+
+def test_movement_is_measured_since_a_mark():
+    motion, image = Motion(), np.zeros((28, 28), np.uint8)
+    assert motion.has_moved  # whatever was before
+    assert motion.has_left
+    motion.mark()
+    states, place = [], 200.0
+    for k, speed in enumerate([0] * 20 + [0.6] * 20 + [0] * 20 + [4.0] * 5 + [0] * 20):
+        place += speed * 60 / FPS  # palm lengths a second
+        motion.update(k / FPS, image, hand("", place, 200))
+        motion.mark() if k == 9 else None  # it has come
+        states.append((motion.rests, motion.has_moved, motion.has_left))
+    assert states[19] == (True, False, False)
+    assert states[59] == (True, False, False)  # it swayed
+    assert states[84] == (True, True, True)
+    motion.mark()
+    assert not motion.has_moved
 
 
 def test_what_was_seen_is_forgotten():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from camera.model import ALPHABET
+from camera.motion import Motion
 from camera.speller import CERTAIN, HOLD, QUICK, TOGETHER, Speller, State
 
 THRESHOLD = 0.3
@@ -35,7 +36,7 @@ def lose(seconds):
 
 
 def watch(*parts, fps=30, speller=None):
-    """Yield (seconds, letters added, speller) of each frame of (letter, seconds, share, pictures)."""
+    """Yield (seconds, letters added, speller) of each frame of parts, as rest and move give them."""
     speller, frame = speller or Speller(ALPHABET, THRESHOLD), 0
     for letter, seconds, share, pictures in parts:
         for k in range(round(seconds * fps)):
@@ -194,20 +195,17 @@ def test_text_may_be_edited_between_frames():
 
 
 # ---------------------------------------------------------------- J and Z
-class Drawing:
+class Drawing(Motion):
     """Stands for a Motion that reads a sign at a time."""
 
-    speed = begun = drawn = None
-
-    def __init__(self, sign, at, moves):
-        self.sign, self.at, self.moves = sign, at, moves
-
-    def forget(self):
-        pass
+    def __init__(self, sign, at, way):
+        super().__init__()
+        self.sign, self.at, self.way = sign, at, way
 
     def update(self, now, *_):
-        start, end = self.moves
+        start, end = self.way
         self.speed = 9.0 if start <= now < end else 0.0
+        self.fastest = max(self.fastest, self.speed)
         ends = abs(now - self.at) < 1e-6
         self.drawn = self.sign if ends else self.drawn if now < self.at + 0.5 else None
         return self.sign if ends else None
