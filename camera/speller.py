@@ -14,7 +14,7 @@ QUICK = 0.13  # share of HOLD that a certain letter of a word is held
 CERTAIN, DOUBT = 0.65, 8.0  # below this probability it takes longer, by this times what it lacks
 TOGETHER = 1.5  # seconds from one letter of a word to the next, at most
 SMOOTHING = 0.12  # seconds, time constant of the moving average while the hand rests
-HAND = 0.95  # least sum of the letters' probabilities; the rest is that of no hand
+HAND = 0.95  # least sum of the letters' probabilities to add one; the rest is that of no hand
 RELEASE = 0.25  # seconds without a hand after which all but the text is forgotten
 GAP = 1.0  # seconds between two frames after which it is, too
 ENDS = 0.8  # share of its time that the last letter of a film must have been held
@@ -28,7 +28,7 @@ class Speller:
     | state   | what is seen                         | what happens                            |
     |---------|--------------------------------------|-----------------------------------------|
     | NO_HAND | no hand is found                     | nothing                                 |
-    | UNSURE  | a hand, but no letter is likely      | nothing                                 |
+    | UNSURE  | no letter, or no hand, is likely     | nothing                                 |
     | ADDED   | the hand since its letter was added  | nothing, until it moves                 |
     | MOVING  | a letter, and the hand moves         | nothing, until it rests                 |
     | HOLDING | a letter at rest, for HOLD           | it is added                             |
@@ -124,15 +124,16 @@ class Speller:
     def read(self):
         """Find the letter that is read now."""
         best = int(self.probabilities.argmax())
-        is_hand = self.probabilities.sum() >= HAND
-        is_likely = is_hand and self.probabilities[best] >= self.threshold
+        is_likely = self.probabilities[best] >= self.threshold
         letter = self.motion.drawn or (self.alphabet[best] if is_likely else None)
-        if letter != self.letter:
-            self.letter, self.held, self.evidence, self.progress = letter, 0.0, 0.0, 0.0
+        is_hand = self.probabilities.sum() >= HAND
+        if letter != self.letter or not is_hand:
+            self.held = self.evidence = self.progress = 0.0
+        self.letter = letter
 
     def find_state(self):
         """Return what the hand does."""
-        if self.letter is None:
+        if self.letter is None or self.probabilities.sum() < HAND:
             return State.UNSURE
         is_same = self.letter == self.added
         is_new = self.motion.has_left if is_same else self.motion.has_moved
