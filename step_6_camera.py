@@ -9,8 +9,8 @@
     $ python step_6_camera.py       # the first camera, in a window; --help lists flags and keys
 
 A frame goes through centre crop, grey, 28x28 and the network, as in the tutorial. Probabilities are
-smoothed over time, and a letter held still is added to the text. J and Z are read from movement.
-With --follow the box goes to the hand, wherever in the frame it is.
+smoothed over time, and a letter held still is added to the text. With --follow the box goes to the
+hand, wherever in the frame it is, and its movements are read, too: J and Z.
 """
 
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
@@ -40,7 +40,7 @@ from plumbing.files import growing_file
 from plumbing.flags import bounded
 
 BOX_SHARE = 0.7  # of the frame's shorter side: a hand at arm's length fills the box
-SIGNED = """signs that move, in 0.4 to 1.5 seconds, before and after other letters:
+SIGNED = """signs that move, in 0.4 to 1.5 seconds; they are read where the hand is followed:
   J           sign I, then draw a J with the little finger, and turn the wrist at its hook
   Z           point with the index finger, then draw a Z"""
 ANY_KEY = "Any key: next   Q: end"
@@ -103,7 +103,7 @@ def classify(model, frame, box=1.0, frame_number=None, square=None):
 def translate(model, frame, now, view, frame_number=None):
     """Read a frame at `now` seconds, and let the view show it.
 
-    Returns the letter that it adds to the text, or None. Where no hand is found, nothing is read.
+    Returns the letters that it adds to the text, or "". Where no hand is found, nothing is read.
     """
     view.latency.start()
     moment = None if frame_number is None else now
@@ -114,9 +114,9 @@ def translate(model, frame, now, view, frame_number=None):
     else:
         reading = classify(model, frame, view.box, frame_number, view.square)
         view.image, probabilities = reading
-    letter = view.speller.update(probabilities, now, view.image)
+    letters = view.speller.update(probabilities, now, view.image, hand)
     view.latency.stop()
-    return letter
+    return letters
 
 
 def spell_stream(stream, model, view, logs, recorder, window):
@@ -124,9 +124,9 @@ def spell_stream(stream, model, view, logs, recorder, window):
     for frame_number, (now, frame) in enumerate(stream.frames()):
         view.is_lost = frame is None
         if not view.is_lost:
-            letter = translate(model, frame, now, view, frame_number)
-            log(logs, now, "BACKSPACE" if view.speller.undone else None)
-            log(logs, now, letter)
+            letters = translate(model, frame, now, view, frame_number)
+            log(logs, now, "BACKSPACE" if view.speller.replaces_last else None)
+            log_letters(logs, now, letters)
         pixels = render(view) if recorder or window else None
         if recorder:
             recorder.add(now, pixels)
@@ -161,13 +161,19 @@ def toggle_follow(view):
         view.finder = None if view.finder else HandFinder()
     except UserError as error:  # the text so far is worth more
         view.note = str(error)
-    view.speller.motion.clear()  # the box jumps: this is no movement of the hand
+    view.speller.forget()  # the box jumps: this is no movement of the hand
 
 
 def log(files, now, what):
     """Write a letter or an edit with its time, a line each, into files; None writes nothing."""
     for file in files if what else ():
         print(f"{now:.2f}\t{what}", file=file, flush=True)
+
+
+def log_letters(files, now, letters):
+    """Write letters with their time, a line each, into files."""
+    for letter in letters:
+        log(files, now, letter)
 
 
 def spell(args, model, finder):
@@ -185,6 +191,7 @@ def spell(args, model, finder):
             recorder = stack.enter_context(Recorder(draft, stream.fps))
         mirror = stream.is_camera if args.mirror is None else args.mirror
         view = View(speller, args.box, mirror, printable(Path(stream.name).name), finder=finder)
+        stack.callback(lambda: log_letters(logs, speller.now, speller.finish()))
         spell_stream(stream, model, view, logs, recorder, not args.headless)
 
 
@@ -240,7 +247,12 @@ def parse_args(argv=None):
     add("--teach", action="store_true", help="learn your own signs, from pictures that it takes")
     add("--no-hand", action="store_true", help="leave out what --teach learned (my_hand)")
     add("--box", type=share, help=f"box, share of the shorter side ({BOX_SHARE}; pictures 1)")
-    add("--hold", type=seconds, default=HOLD, help=f"seconds to hold a certain letter ({HOLD})")
+    add(
+        "--hold",
+        type=seconds,
+        default=HOLD,
+        help=f"seconds to hold a letter that stands alone ({HOLD})",
+    )
     add("--threshold", type=share, help="least probability of a letter (the model's own)")
     add("--mirror", action=argparse.BooleanOptionalAction, help="mirror the view (cameras: yes)")
     add("--headless", action="store_true", help="print the letters, without a window")

@@ -130,8 +130,8 @@ class HandFinder:
     def next_square(self, frame, hand):
         """Return the square to search now: every other time the whole frame, else each in turn."""
         whole, *others = list_squares(frame)
-        self.searches += 1
-        return whole if hand or self.searches % 2 else others[self.searches // 2 % len(others)]
+        turn, self.searches = self.searches, self.searches + 1
+        return others[turn // 2 % len(others)] if turn % 2 and not hand else whole
 
     def search(self, frame, square, hand=None):
         """Return the highest-ranking Hand whose palm is seen in a square, or None.

@@ -1,187 +1,231 @@
-"""What moves before the camera: whether the hand rests, and whether it draws a J or a Z.
+"""Movement before the camera: whether the hand rests, and whether it draws a J or a Z.
 
-J is drawn by the little finger of an I, Z by an index finger, read as D, G, L or X. Movement is
-optical flow (Farneback, 2003) between small grey pictures, its mean in each of 3x3 cells. A network
-of two convolutions over time and two fully connected layers reads the last 1.7 seconds of it, with
-the probabilities of the hands that begin such a sign. tools/learn_motion.py trains it on rendered
-films: pretrained/motion.npz.
+Where the hand is followed, its landmarks tell both. J is drawn by the hand of I, whose palm turns
+away. Z is drawn by the tip of an index finger. Where the hand is not followed, the change of the
+small picture tells whether it rests; J and Z are not read.
 """
 
-import zipfile
 from collections import deque
-from functools import cache
-from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from plumbing.faults import UserError
-from plumbing.files import require_file
+STARTS_WITH = {"J": "I", "Z": "DGLX"}  # letters that the model reads in the hand that draws it
+SHORT = 0.1  # seconds over which movement is measured
+TICK = 0.035  # seconds: pictures that follow each other faster change no less
+WINDOW = 1.7  # seconds in which a sign is drawn
+LOST = 0.2  # seconds without its shape after which a hand draws no longer
+STRAIGHT, FOLDED = 0.9, 0.08  # a finger's length by its bones', stretched; how much less others are
+THUMB = 1.0  # sizes of the palm from its tip to the middle knuckle, where it is not stretched
+PALM, TURN = 0.25, 0.5  # of Pose.palm: least where J begins, least change until it ends
+STROKE = 0.25  # sizes of the palm: a shorter stroke is none
+SHORTEST = 0.4  # stroke of a Z, by the longest
+DESCENT = 0.2  # from Z's upper stroke to the lower, by the longest, at least
+LEVEL = 0.5  # slope of these two, at most
+POINTS = 0.7  # share of the time of a Z in which the hand is seen to point, at least
 
-WEIGHTS = Path(__file__).parent.parent / "pretrained/motion.npz"
-NAMES = [f"{kind}{layer}" for layer in range(1, 5) for kind in ("weight", "bias")]  # in it
-SIGNS = "JZ"
-HANDS = {"J": "I", "Z": "DGLX"}  # letters that the model reads in the hand that draws it
-SIDE = 28  # pixels: pictures of other sizes are made this small
-CELLS = 3  # a side
-STEPS, STEP = 24, 0.07  # of the window that is read, seconds
-TICK = 0.035  # least seconds between two pictures for flow
-READ_EVERY = 0.06  # seconds between two windows that are read
-SHORT = 0.1  # seconds over which a change is measured
-# Change of the picture in SHORT, in its standard deviations: a hand at rest has less. In rendered
-# words 98 % of images at rest change by less than STIR, 56 % of those between by more than REST.
-REST = 0.12
-STIR = 0.06  # more is movement that may be a slow or small sign
-MOVE = 0.6  # change that is a hand moved elsewhere: 1/8 of the box sideways
-EVIDENCE = 0.05  # least probability, at some time in the window, of the hand that begins a sign
-SURE = 0.6  # least probability of a sign: see tools/measure_spelling.py; in HELLO none is false
-ONWARD = 0.35  # change after which a hand that drew a sign is on its way to the next letter
-SETTLE = 0.15  # seconds in which the hand still ends a sign that was read
-MOVING = 0.5  # seconds after the last movement in which a sign may end
-FARNEBACK = (None, 0.5, 2, 7, 1, 5, 1.1, 0)  # pyramid of two; windows of 7; one iteration
-STRIDES = 1, 2, 1, 1  # of the network's layers
-SCALE = np.array([10.0] * (2 * CELLS**2) + [1.0] * 3, np.float32)  # brings all near to one
+
+class Speeds(NamedTuple):
+    """What speeds mean."""
+
+    rests: float  # at most, of a hand at rest
+    moves: float  # more: it is on its way to another letter
+    leaves: float  # more: it lets go of a letter, or ends a sign
+
+
+HAND = Speeds(0.23, 0.29, 0.8)  # of landmarks, sides of the hand's box a second
+PICTURE = Speeds(0.1, 0.075, 0.17)  # change in SHORT, in standard deviations of the picture: this
+# is small where the hand is, and a slow one seems to rest
+
+
+class Pose(NamedTuple):
+    """A hand at one time."""
+
+    time: float  # seconds
+    points: np.ndarray  # the landmarks, (21, 2), pixels
+    side: float  # of the box, pixels
+    size: float  # of the palm, pixels
+    palm: float  # above 0 where the palm faces the camera, below 0 where the back of the hand does
+    shape: str | None  # the sign that such a hand can draw
 
 
 class Motion:
-    """Follows the small pictures of a hand, grey uint8 (H, W), and what the model reads there."""
+    """Follows a hand from frame to frame."""
 
-    def __init__(self, alphabet):
-        self.hands = [[alphabet.index(x) for x in HANDS[s] if x in alphabet] for s in SIGNS]
-        self.clear()
+    def __init__(self):
+        self.forget()
 
-    def clear(self):
+    def forget(self):
         """Forget all that was seen."""
-        self.recent = deque()  # (time, softened picture) of the last SHORT seconds
-        self.change = 0.0  # of the picture in SHORT seconds, in its standard deviations
-        self.picture, self.moved_at = None, -np.inf
+        self.pictures = deque()  # (time, softened picture) of the last SHORT seconds
+        self.poses = deque()  # of the last WINDOW seconds
+        self.speeds, self.speed = HAND, np.inf  # and the speed now
+        self.fastest = np.inf  # since the last `mark`
         self.drawn = None  # the sign drawn last, until the hand moves on
-        self.times, self.rows = deque(), deque()  # of flow, summed up, and of evidence
-        self.read_at, self.table = -np.inf, None  # when rows were last read, as one array
+        self.drawn_seen, self.has_rested = 0.0, False  # when it last had its shape; since `drawn`
+
+    def mark(self):
+        """Measure from now on how the hand moves, as after a letter."""
+        self.fastest = 0.0
 
     @property
-    def still(self):
-        """Whether the hand rests."""
-        return self.change < REST
+    def rests(self):
+        """Whether the hand is at rest."""
+        return self.speed <= self.speeds.rests
 
-    def update(self, image, probabilities, now):
-        """Take a picture, grey uint8 (H, W), and its probabilities, float (letters,); return the
-        sign that ends with it, or None."""
-        if self.drawn:
-            if now - self.drawn_at <= SETTLE:
-                self.end = image
-            elif moved(self.end, image, ONWARD):
-                self.drawn = None
-        if not self.observe(image, probabilities, now):
+    @property
+    def moves(self):
+        """Whether the hand is on its way to another letter."""
+        return self.speed > self.speeds.moves
+
+    @property
+    def has_moved(self):
+        """Whether it moved since the last `mark`, enough to form another letter."""
+        return self.fastest > self.speeds.moves
+
+    @property
+    def has_left(self):
+        """Whether it moved since the last `mark`, enough to sign the same letter again."""
+        return self.fastest > self.speeds.leaves
+
+    @property
+    def begun(self):
+        """The sign that a moving hand may be drawing, or None."""
+        return self.poses[-1].shape if self.poses and not self.rests else None
+
+    def update(self, now, image=None, hand=None):
+        """Take a frame at `now` seconds. Return the sign that ends with it, or None.
+
+        image: grey uint8 (S, S), None where no hand is found
+        hand: a camera.hand.Hand, None where it is not followed
+        """
+        if image is None:
             return None
-        chances = read(load_weights(), self.window())[1:] * self.likely()
-        if chances.max() < SURE:
+        if hand is None:
+            self.speeds, self.speed = PICTURE, self.measure_change(image, now)
+        else:
+            self.speeds, self.speed = HAND, self.follow(pose_of(hand, now))
+        self.fastest = max(self.fastest, self.speed)
+        if hand is None:
             return None
-        self.times.clear()  # the next sign is drawn after this one
-        self.rows.clear()
-        self.drawn, self.drawn_at, self.end = SIGNS[chances.argmax()], now, image
-        return self.drawn
+        self.leave(now)
+        return self.read_sign(now)
 
-    def observe(self, image, probabilities, now):
-        """Take a picture and its probabilities; return whether a sign may end with it."""
-        if image.shape != (SIDE, SIDE):
-            image = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-        self.measure_change(image, now)
-        if self.times and now - self.times[-1] < TICK:
-            return False
-        self.add_row(image, probabilities, now)
-        if now - self.moved_at > MOVING or now - self.read_at < READ_EVERY:
-            return False
-        self.read_at, self.table = now, np.array(self.rows)
-        return self.likely().any()
+    def follow(self, pose):
+        """Take a pose. Return how fast the landmarks move on average, sides of the box a second."""
+        while self.poses and self.poses[0].time < pose.time - WINDOW:
+            self.poses.popleft()
+        before = [last for last in self.poses if last.time >= pose.time - 2 * SHORT]
+        before = [last for last in before if last.time <= pose.time - SHORT + 1e-6] or before[:1]
+        self.poses.append(pose)
+        if not before:
+            return np.inf  # it has just come
+        elapsed = pose.time - before[-1].time
+        way = np.linalg.norm(pose.points - before[-1].points, axis=1).mean()
+        return way / pose.side / max(elapsed, TICK)
 
-    def likely(self):
-        """Whether the hand of each of SIGNS was read of late, bool (2,)."""
-        return self.table[:, -3:-1].max(0) >= EVIDENCE
+    def leave(self, now):
+        """Forget the sign drawn last once the hand has another shape, or has rested and moves."""
+        if self.poses[-1].shape == self.drawn:
+            self.drawn_seen = now
+        self.has_rested |= self.rests
+        if now - self.drawn_seen > LOST or (self.has_rested and self.speed > HAND.leaves):
+            self.drawn = None
+
+    def read_sign(self, now):
+        """Return the sign that ends with the last pose, or None."""
+        sign = self.poses[-1].shape
+        draws = {None: lambda _: False, "J": draws_j, "Z": draws_z}[sign]
+        if self.drawn or not draws(self.poses):
+            return None
+        self.drawn, self.drawn_seen, self.has_rested = sign, now, False
+        self.poses = deque([self.poses[-1]])  # the next sign is drawn after this one
+        return sign
 
     def measure_change(self, image, now):
-        """How much the picture changed in SHORT or, if that is more, since the last one: what moves
-        to and fro is like itself again. Even changes of light do not count."""
+        """Take a picture. Return how much it changed in SHORT or, if that is more, since the last.
+
+        What moves to and fro is like itself again. Even changes of light do not count. In standard
+        deviations of the picture.
+        """
         soft = cv2.blur(image.astype(np.float32), (3, 3))
         soft -= cv2.mean(soft)[0]
-        while len(self.recent) > 1 and self.recent[1][0] <= now - SHORT + 1e-6:
-            self.recent.popleft()
-        if self.recent:
-            self.change = max(
-                cv2.norm(soft, before, cv2.NORM_L1) * min(1, SHORT / max(now - then, TICK))
-                for then, before in (self.recent[0], self.recent[-1])
-            )
-            self.change /= soft.size * (cv2.norm(soft) / SIDE + 1e-3)
-            if self.change >= STIR:
-                self.moved_at = now
-        self.recent.append((now, soft))
-
-    def add_row(self, image, probabilities, now):
-        """Note the way that each cell has gone, in sides of the picture, and the evidence."""
-        way = self.rows[-1][:-3] if self.rows else np.zeros(2 * CELLS**2, np.float32)
-        if self.picture is not None and now - self.moved_at <= SHORT:
-            flow = cv2.calcOpticalFlowFarneback(self.picture, image, *FARNEBACK)
-            cells = cv2.resize(flow, (CELLS, CELLS), interpolation=cv2.INTER_AREA)
-            way = way + cells.ravel() / SIDE
-        hands = [probabilities[hand].sum() for hand in self.hands]
-        self.picture = image
-        self.times.append(now)
-        self.rows.append(np.array([*way, *hands, probabilities.sum()], np.float32))
-        while len(self.times) > 2 and self.times[1] < now - STEPS * STEP:
-            self.times.popleft()
-            self.rows.popleft()
-
-    def window(self):
-        """The last STEPS steps, float32 (STEPS, 2 * CELLS**2 + 3): flow in sides of the picture,
-        right and down for each cell, row by row; then the probabilities of the hands of SIGNS and
-        of any letter."""
-        times, rows = np.array(self.times), self.table
-        asked = np.maximum(times[-1] - STEP * np.arange(STEPS, -1, -1), times[0])
-        after = np.searchsorted(times, asked).clip(1, None) if len(times) > 1 else np.zeros(1, int)
-        share = (asked - times[after - 1]) / np.maximum(times[after] - times[after - 1], TICK)
-        steps = rows[after - 1] + (rows[after] - rows[after - 1]) * np.float32(share)[:, None]
-        steps[1:, :-3] -= steps[:-1, :-3].copy()
-        return steps[1:]
+        while len(self.pictures) > 1 and self.pictures[1][0] <= now - SHORT + 1e-6:
+            self.pictures.popleft()
+        changes = [
+            cv2.norm(soft, before, cv2.NORM_L1) * min(1, SHORT / max(now - time, TICK))
+            for time, before in list(self.pictures)[:: max(1, len(self.pictures) - 1)]
+        ]
+        self.pictures.append((now, soft))
+        deviation = cv2.norm(soft) / np.sqrt(soft.size)
+        return max(changes, default=np.inf) / soft.size / (deviation + 1e-3)
 
 
-def mirrored(windows):
-    """Windows (..., STEPS, n) of the same film seen in a mirror."""
-    flow = windows[..., :-3].reshape(*windows.shape[:-1], CELLS, CELLS, 2)
-    flow = flow[..., ::-1, :] * np.float32([-1, 1])
-    return np.concatenate([flow.reshape(*windows.shape[:-1], -1), windows[..., -3:]], -1)
+def pose_of(hand, now):
+    """Return the Pose of a camera.hand.Hand."""
+    joints, points = hand.landmarks, hand.landmarks[:, :2]
+    index, little = points[5] - points[0], points[17] - points[0]  # knuckles, from the wrist
+    size = max(np.linalg.norm(index), np.linalg.norm(little), 1e-6)
+    palm = (index[1] * little[0] - index[0] * little[1]) / size**2
+    palm = palm if hand.is_right > 0.5 else -palm
+    return Pose(now, points, hand.box[2], size, palm, shape_of(joints))
 
 
-def read(weights, window):
-    """Probabilities, float32 (3,), of no sign and of each of SIGNS: the mean over the window and
-    its mirror image, as hands are left or right, and cameras mirror or do not.
+def shape_of(joints):
+    """Return the sign that a hand can draw which stretches one finger alone, or None.
 
-    `weights` are a matrix (steps * channels, outputs) and a bias for each layer. A fully connected
-    layer is a convolution over all the steps that are left."""
-    x = np.stack([window, mirrored(window)]) * SCALE  # (2, STEPS, channels)
-    for matrix, bias, stride in zip(weights[::2], weights[1::2], STRIDES, strict=True):
-        _, steps, channels = x.shape
-        span = len(matrix) // channels
-        places = np.arange(0, steps - span + 1, stride)[:, None] + np.arange(span)
-        logits = x.take(places, axis=1).reshape(2, len(places), -1) @ matrix + bias
-        x = np.maximum(logits, 0)
-    odds = np.exp(logits[:, 0] - logits[:, 0].max(1, keepdims=True))
-    return (odds / odds.sum(1, keepdims=True)).mean(0)
+    joints: (21, 3). A hand of Y stretches the thumb, too.
+    """
+    fingers = joints[5:].reshape(4, 4, 3)  # index to little finger, from root to tip
+    bones = np.linalg.norm(np.diff(fingers, axis=1), axis=2).sum(1)
+    index, middle, ring, little = np.linalg.norm(fingers[:, 3] - fingers[:, 0], axis=1) / bones
+    size = np.linalg.norm(joints[[5, 17]] - joints[0], axis=1).max()
+    has_thumb_in = np.linalg.norm(joints[4] - joints[9]) < THUMB * size
+    if has_thumb_in and little > max(STRAIGHT, max(index, middle, ring) + FOLDED):
+        return "J"
+    return "Z" if index > max(STRAIGHT, max(middle, ring, little) + FOLDED) else None
 
 
-@cache
-def load_weights(path=WEIGHTS):
-    """The network that tools/learn_motion.py trained: weights and biases of its layers, float32.
-    Raises UserError where the file is not there or is none."""
-    require_file(path, "make it with: python -m tools.learn_motion", 2**20)
-    try:
-        with open(path, "rb") as content, np.load(content) as file:
-            weights = tuple(file[name].astype(np.float32) for name in NAMES)
-    except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path}: not the weights of a network of movements") from error
-    return weights
+def draws_j(poses):
+    """Return whether a hand of I, which showed its palm before, has turned it away."""
+    return any(pose.shape == "J" and pose.palm > max(PALM, poses[-1].palm + TURN) for pose in poses)
 
 
-def moved(before, after, least=MOVE):
-    """Whether a hand moved between two grey images; even changes of light do not count."""
-    before, after = before - before.mean(), after - after.mean()
-    return np.abs(after - before).mean() > least * before.std()
+def draws_z(poses):
+    """Return whether the tip of a pointing finger has drawn a Z.
+
+    Three strokes to and fro, the middle one descending; a mirror may show them.
+    """
+    tips = np.array([pose.points[8] for pose in poses])
+    tips = tips / np.median([pose.size for pose in poses])
+    corners = find_turns(tips[:, 0])[-4:]
+    if len(corners) < 4:
+        return False
+    corners, start = tips[corners], corners[0]
+    across, down = np.abs(np.diff(corners, axis=0)).T
+    descent = (corners[2:] - corners[:2]).mean(0)[1]  # from the upper stroke to the lower
+    points = [pose.shape == "Z" for pose in list(poses)[start:]]
+    return bool(
+        across.min() > SHORTEST * across.max()
+        and descent > DESCENT * across.max()
+        and max(down[0] / across[0], down[2] / across[2]) < LEVEL
+        and np.mean(points) > POINTS
+    )
+
+
+def find_turns(places):
+    """Return where a way to and fro starts, turns and ends: indices into places (n,).
+
+    Strokes shorter than STROKE are none.
+    """
+    turns, end, side = [0], 0, 0
+    for k, place in enumerate(places):
+        if side == 0 and abs(place - places[0]) >= STROKE:
+            side, end = np.sign(place - places[0]), k
+        elif (place - places[end]) * side >= 0:
+            end = k
+        elif (places[end] - place) * side >= STROKE:
+            turns.append(end)
+            end, side = k, -side
+    return [*turns, end]

@@ -1,82 +1,181 @@
-"""From probabilities to text: add each letter that is held."""
+"""From probabilities to text: add each letter that a hand holds at rest."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum
 
 import numpy as np
 
-from camera.motion import HANDS, STEP, STEPS, Motion, moved
+from camera.motion import STARTS_WITH, WINDOW, Motion
 
-HOLD = 0.08  # seconds a letter is held, certain and seen at rest: see tools/measure_spelling.py
-CERTAIN, DOUBT = 0.9, 2.0  # below this probability it takes longer, by this times what it lacks
-SMOOTHING = 0.05  # seconds, time constant of the moving average of probabilities
-RELEASE = 0.25  # seconds a letter must be gone before it can be added again
-GAP = 1.0  # seconds between two frames after which the letter counts as new
+# Chosen on films of people who spell and of people who do not; tools/measure_spelling.py tells how
+# words are read at three paces.
+HOLD = 0.6  # seconds that a letter is held which stands alone
+QUICK = 0.13  # share of HOLD that a certain letter of a word is held
+CERTAIN, DOUBT = 0.65, 8.0  # below this probability it takes longer, by this times what it lacks
+TOGETHER = 1.5  # seconds from one letter of a word to the next, at most
+SMOOTHING = 0.12  # seconds, time constant of the moving average while the hand rests
+HAND = 0.95  # least sum of the letters' probabilities to add one; the rest is that of no hand
+RELEASE = 0.25  # seconds without a hand after which all but the text is forgotten
+GAP = 1.0  # seconds between two frames after which it is, too
+ENDS = 0.8  # share of its time that the last letter of a film must have been held
+State = Enum("State", "NO_HAND UNSURE MOVING HOLDING ADDED")
 
 
 @dataclass
 class Speller:
-    """Adds to the text each letter that is held. Times are seconds of the camera or video."""
+    """Adds to the text each letter that a hand holds. Times are seconds of the camera or video.
+
+    | state   | what is seen                         | what happens                            |
+    |---------|--------------------------------------|-----------------------------------------|
+    | NO_HAND | no hand is found                     | nothing                                 |
+    | UNSURE  | no letter, or no hand, is likely     | nothing                                 |
+    | ADDED   | the hand since its letter was added  | nothing, until it moves                 |
+    | MOVING  | a letter, and the hand moves         | nothing, until it rests                 |
+    | HOLDING | a letter at rest, for HOLD           | it is added                             |
+    |         | or for QUICK, soon after another     | it is added, after one that waits       |
+    |         | or for QUICK, alone                  | it waits for the second letter          |
+
+    Between two letters the hand moves; what is read otherwise while it rests is doubt. A gesture
+    looks like a letter now and then, a word like several: one that stands alone is held for longer.
+    """
 
     alphabet: str
-    threshold: float
+    threshold: float  # least probability of a letter
     hold: float = HOLD
     text: str = ""
-    letter: str | None = None  # the one read now, if any is certain
-    added: str | None = None  # the one added last, until it is released
-    undone: bool = False  # whether a J or Z has just replaced what its hand was read as
-    progress: float = 0.0  # share of the hold that has passed
-    probabilities: np.ndarray | None = None  # smoothed
-    image: np.ndarray | None = None  # what the model saw when `added` was added
+    motion: Motion = field(default_factory=Motion)
+    state: State = State.UNSURE
+    letter: str | None = None  # the one read now
+    held: float = 0.0  # seconds that it has been held
+    evidence: float = 0.0  # 1 once it has been held for QUICK, or longer in doubt
+    progress: float = 0.0  # share of the hold that has passed, for the window
+    added: str | None = None  # the one added last
+    added_at: float = -np.inf
+    replaces_last: bool = False  # whether it is a J or Z, in place of what its hand was read as
+    waiting: str | None = None  # the first letter of a word, until the second confirms it
+    waiting_seen: float = -np.inf  # when it was last held
+    waiting_left: bool = False  # whether the hand moved since
+    probabilities: np.ndarray | None = None  # smoothed, float32 (letters,)
     now: float = 0.0
-    added_seen: float = 0.0  # when `added` was last read
+    hand_seen: float = -np.inf
 
     def __post_init__(self):
-        self.motion = Motion(self.alphabet)
+        self.let_go()
 
-    def update(self, probabilities, now, image=None):
-        """Take what was read of a frame; return the letter that it completes, or None."""
-        passed = self.smooth(probabilities, now)
-        sign = None if image is None else self.motion.update(image, probabilities, now)
-        best = int(self.probabilities.argmax())
-        share = float(self.probabilities[best])
-        letter = self.motion.drawn or (self.alphabet[best] if share >= self.threshold else None)
-        if letter != self.letter:
-            self.letter, self.progress, passed = letter, 0.0, 0.0
-        self.undone = bool(sign and self.text) and self.text[-1] in HANDS[sign]
-        self.undone &= now - self.added_seen < STEPS * STEP
+    def update(self, probabilities, now, image=None, hand=None):
+        """Take what was read of a frame. Return the letters that it adds, mostly "".
+
+        probabilities: float32 (letters,)
+        now: seconds
+        image: what the model saw, grey uint8 (S, S); None where no hand is found
+        hand: a camera.hand.Hand; None where the hand is not followed
+        """
+        elapsed, self.now, self.replaces_last = now - self.now, now, False
+        if elapsed > GAP:
+            elapsed = 0.0
+            self.forget()
+        if image is None:
+            return self.miss()
+        self.hand_seen = now
+        sign = self.motion.update(now, image, hand)
+        self.waiting_left |= self.motion.moves
+        self.smooth(probabilities, elapsed)
         if sign:
-            return self.add(sign, image)
-        self.release(image)
-        if letter in (None, self.added, self.motion.drawn):
-            self.progress = 0.0
-            return None
-        if self.motion.still:
-            self.progress += passed / self.hold / (1 + DOUBT * max(0, CERTAIN - share))
+            return self.replace(sign)
+        self.read()
+        self.state = self.find_state()
+        return self.hold_on(elapsed) if self.state == State.HOLDING else ""
+
+    def finish(self):
+        """End the film. Return its last letter, if it was held for nearly long enough, or ""."""
+        is_held = self.state == State.HOLDING and min(self.progress, self.evidence) >= ENDS
+        return self.add(self.letter) if is_held else ""
+
+    @property
+    def sign(self):
+        """The J or Z that the hand may be drawing, or None."""
+        return None if self.motion.drawn else self.motion.begun
+
+    def miss(self):
+        """Do without a hand for a frame."""
+        self.state = State.NO_HAND
+        if self.now - self.hand_seen > RELEASE:
+            self.let_go()
+        return ""
+
+    def forget(self):
+        """Forget all but the text, as when the box jumps."""
+        self.motion.forget()
+        self.let_go()
+
+    def let_go(self):
+        """Forget the letter that is read and those before: the next may be any."""
+        self.probabilities = np.zeros(len(self.alphabet), np.float32)
+        self.letter = self.added = self.waiting = None
+        self.held = self.evidence = self.progress = 0.0
+        self.motion.fastest = np.inf
+
+    def smooth(self, probabilities, elapsed):
+        """Bring a frame into the moving average, faster while the hand moves."""
+        pace = min(max(1.0, self.motion.speed / self.motion.speeds.rests), 1e6)
+        weight = 1 - np.exp(-elapsed / SMOOTHING * pace) if self.probabilities.any() else 1
+        self.probabilities += np.float32(weight) * (probabilities - self.probabilities)
+
+    def read(self):
+        """Find the letter that is read now."""
+        best = int(self.probabilities.argmax())
+        is_likely = self.probabilities[best] >= self.threshold
+        letter = self.motion.drawn or (self.alphabet[best] if is_likely else None)
+        is_hand = self.probabilities.sum() >= HAND
+        if letter != self.letter or not is_hand:
+            self.held = self.evidence = self.progress = 0.0
+        self.letter = letter
+
+    def find_state(self):
+        """Return what the hand does."""
+        if self.letter is None or self.probabilities.sum() < HAND:
+            return State.UNSURE
+        is_same = self.letter == self.added
+        is_new = self.motion.has_left if is_same else self.motion.has_moved
+        if not is_new or self.letter == self.motion.drawn:
+            return State.ADDED
+        return State.HOLDING if self.motion.rests else State.MOVING
+
+    def hold_on(self, elapsed):
+        """Hold the letter for another frame. Return the letters that are added, or ""."""
+        doubt = max(0.0, CERTAIN - float(self.probabilities.max()))
+        self.held += elapsed
+        self.evidence += elapsed / (QUICK * self.hold * (1 + DOUBT * doubt))
+        in_word = self.confirms or self.now - self.added_at < TOGETHER
+        self.progress = self.evidence if in_word else self.held / self.hold
         # a hold of exactly so many frames must not fail by a rounding error
-        return self.add(letter, image) if self.progress > 1 - 1e-6 else None
+        if min(self.evidence, self.progress) > 1 - 1e-6:
+            return self.add(self.letter)
+        if self.evidence > 1 - 1e-6:
+            self.waiting, self.waiting_seen, self.waiting_left = self.letter, self.now, False
+        return ""
 
-    def smooth(self, probabilities, now):
-        """Exponential moving average of the probabilities, begun anew after a gap."""
-        passed, self.now = now - self.now, now
-        if self.probabilities is None or passed > GAP:
-            self.probabilities, self.letter = probabilities.copy(), None
-            self.motion.clear()
-        weight = 1 - np.exp(-max(passed, 0) / SMOOTHING)
-        self.probabilities += weight * (probabilities - self.probabilities)
-        return passed
+    @property
+    def confirms(self):
+        """Whether the letter follows one that waits for it."""
+        is_next = self.waiting not in (None, self.letter) and self.waiting_left
+        return is_next and self.now - self.waiting_seen < TOGETHER
 
-    def release(self, image):
-        """Let the letter added last be added again once it was gone, or the hand was moved."""
-        if self.letter != self.added:
-            if self.now - self.added_seen >= RELEASE:
-                self.added = None
-        elif image is not None and self.image is not None and moved(self.image, image):
-            self.added, self.progress = None, 0.0
-        else:
-            self.added_seen = self.now
+    def add(self, letter):
+        """Add a letter to the text, after the one that waits for it. Return what is added."""
+        self.letter = letter
+        letters = self.waiting + letter if self.confirms else letter
+        self.text += letters
+        self.added, self.added_at, self.waiting, self.state = letter, self.now, None, State.ADDED
+        self.held = self.evidence = self.progress = 0.0
+        self.motion.mark()
+        return letters
 
-    def add(self, letter, image):
-        """Add a letter to the text, in place of what a J or Z was read as at first."""
-        self.text = self.text[: -1 if self.undone else None] + letter
-        self.added, self.added_seen, self.image, self.progress = letter, self.now, image, 0.0
-        return letter
+    def replace(self, sign):
+        """Add a J or Z in place of what its hand was read as at first. Return what is added."""
+        if self.waiting and self.waiting in STARTS_WITH[sign]:
+            self.waiting = None
+        is_recent = self.now - self.added_at < WINDOW
+        self.replaces_last = is_recent and self.text.endswith(tuple(STARTS_WITH[sign]))
+        self.text = self.text[:-1] if self.replaces_last else self.text
+        return self.add(sign)

@@ -7,7 +7,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from camera.motion import HANDS
 from camera.pictures import read_picture
 
 KEYS = {  # that step 6's handle_key knows, as the help shows them
@@ -84,15 +83,13 @@ def render(view):
 
 def state_of(view):
     """Return what is known of the hand in the view."""
-    speller, sign = view.speller, None
-    if speller.letter and not speller.motion.still:
-        sign = next((sign for sign, hands in HANDS.items() if speller.letter in hands), None)
+    speller = view.speller
     return State(
         letter=speller.letter,
-        is_added=speller.letter == speller.added,
+        is_added=speller.state is speller.state.ADDED,
         is_found=not view.finder or view.square is not None,
         is_seen=speller.probabilities.sum() >= HAND_SEEN,
-        sign=sign,
+        sign=speller.sign,
     )
 
 

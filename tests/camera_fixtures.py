@@ -202,7 +202,11 @@ class FakeFinder:
     def find(self, frame, now=None):
         self.times.append(now)
         square = self.squares.pop(0) if len(self.squares) > 1 else self.squares[0]
-        return square and SimpleNamespace(box=square)
+        if not square:
+            return None
+        landmarks = np.random.default_rng(0).uniform(0.2, 0.8, (21, 3)) * square[2]
+        landmarks[:, :2] += square[:2]
+        return SimpleNamespace(box=square, landmarks=landmarks, is_right=1.0)
 
 
 def sign_at(letter, square, shape=(240, 320)):

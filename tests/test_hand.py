@@ -79,6 +79,13 @@ def test_a_picture_needs_no_frames_before_it(film, finder, share, size):
     assert is_around_skin(finder.find(scene), scene)
 
 
+def test_a_hand_larger_than_the_frame_is_found_in_a_stream(film, finder):
+    _, top, _, bottom = find_skin(film[60])
+    centre = 320, 240 + 90  # the wrist is below the frame
+    scene = move(film[60], 1.3 * 480 / (bottom - top), centre, (640, 480))
+    assert any(finder.find(scene, number / FPS) for number in range(10))
+
+
 def test_pictures_leave_what_is_followed_as_it_was(film, finder):
     first = finder.find(film[60], 0.0)
     finder.find(film[100])
@@ -146,6 +153,12 @@ def test_frames_may_be_smaller_than_what_the_networks_take(finder, shape):
 def test_a_small_picture_of_a_hand_is_read(film, finder):
     small = cv2.resize(film[60], (96, 72), interpolation=cv2.INTER_AREA)
     assert is_around_skin(finder.find(small), small)
+
+
+def test_depth_is_in_pixels_too(film, finder):
+    small = cv2.resize(film[60], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    depth, halved = (finder.find(frame).landmarks[:, 2] for frame in (film[60], small))
+    assert np.ptp(halved) == pytest.approx(np.ptp(depth) / 2, rel=0.2)
 
 
 def test_time_may_jump(film, finder):

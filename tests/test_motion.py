@@ -1,191 +1,269 @@
-"""Movement before the camera: rest and change, J and Z in the film that comes along, and what is
-not to be taken for them."""
+"""Movement before the camera: rest, J and Z, and what is not to be taken for them."""
+
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
-from conftest import ROOT
 
-import step_6_camera as camera
 from camera import motion as motions
-from camera.model import ALPHABET
-from plumbing.faults import UserError
+from camera.motion import Motion, find_turns
 
 FPS = 25
-SHIPPED = ROOT / "pretrained/signlanguage.onnx"
+FINGERS = "index", "middle", "ring", "little"
 
 
-@pytest.fixture(scope="module")
-def model():
-    return camera.load_model(SHIPPED)
+def hand(stretched="", x=0.0, y=0.0, size=60.0, turn=0.0, thumb=False, is_right=1.0):
+    """A hand that shows its palm, its wrist at (x, y) pixels, with these fingers stretched.
+
+    `turn`, in degrees, turns it about the forearm.
+    """
+    landmarks = np.zeros((21, 3))
+    landmarks[1:5, 0] = np.linspace(0.2, 0.6 if thumb else 0.3, 4)
+    landmarks[1:5, 1] = np.linspace(-0.2, -0.4 if thumb else -0.8, 4)
+    if thumb:
+        landmarks[4, :2] = 1.2, -0.4
+    for k, finger in enumerate(FINGERS):
+        root = 5 + 4 * k
+        heights = (1.0, 1.4, 1.7, 1.9) if finger in stretched else (1.0, 1.4, 1.2, 1.0)
+        landmarks[root : root + 4, 0] = 0.3 - 0.2 * k
+        landmarks[root : root + 4, 1] = -np.array(heights)
+    landmarks[:, [0, 2]] = landmarks[:, :1] * [np.cos(np.radians(turn)), np.sin(np.radians(turn))]
+    landmarks = landmarks * size + (x, y, 0)
+    left, top = landmarks[:, :2].min(0)
+    return SimpleNamespace(landmarks=landmarks, box=(left, top, 2.2 * size), is_right=is_right)
 
 
-@pytest.fixture(scope="module")
-def jazz(model):
-    """What the model sees of data/jazz.mp4, uint8 (n, 28, 28), and its times."""
-    film, images, times = cv2.VideoCapture(str(ROOT / "data/jazz.mp4")), [], []
-    while (read := film.read())[0]:
-        images.append(camera.shrink(read[1], camera.BOX, model.size))
-        times.append(len(times) / FPS)
-    return np.stack(images), np.array(times)
+def signs(hands, fps=FPS, motion=None):
+    """The signs that are read in hands, frame by frame; None is a frame without a hand."""
+    motion = motion or Motion()
+    image = np.zeros((28, 28), np.uint8)
+    frames = enumerate(hands)
+    read = [motion.update(k / fps, None if one is None else image, one) for k, one in frames]
+    return "".join(sign for sign in read if sign)
 
 
-def spell(model, images, times):
-    """The (time, letter) added, and the speller after the last image."""
-    speller, added = camera.Speller(model.alphabet, model.threshold), []
-    for turn, (image, now) in enumerate(zip(images, times, strict=True)):
-        letter = speller.update(camera.read_letters(model, image, turn), now, image)
-        added += [(now, letter)] if letter else []
-    return added, speller
+def along(corners, seconds=0.9, fps=FPS):
+    """Points along a line, (n, 2), in even steps of the time."""
+    corners = np.array(corners, float)
+    lengths = np.linalg.norm(np.diff(corners, axis=0), axis=1)
+    at = np.concatenate([[0], np.cumsum(lengths)]) / lengths.sum()
+    shares = np.linspace(0, 1, round(seconds * fps))
+    return np.stack([np.interp(shares, at, corners[:, k]) for k in (0, 1)], 1)
 
 
-@pytest.fixture(scope="module")
-def spelled(model, jazz):
-    return spell(model, *jazz)
+def draw(corners, stretched="index", size=60.0, fps=FPS, seconds=0.9, **kind):
+    """Hands that rest, move along corners, in hand sizes, and rest."""
+    way = along(corners, seconds, fps) * size + 200
+    way = np.concatenate([way[:1].repeat(fps // 2, 0), way, way[-1:].repeat(fps // 2, 0)])
+    return [hand(stretched, x, y, size, **kind) for x, y in way]
 
 
-def resting(model, jazz, spelled, sign):
-    """An image of the hand that begins a sign, as it rests before it."""
-    images, times = jazz
-    ends = next(now for now, letter in spelled[0] if letter == sign)
-    hand = [model.alphabet.index(letter) for letter in motions.HANDS[sign]]
-    before = [k for k in range(len(times)) if ends - 2.5 <= times[k] <= ends - 0.3]
-    return images[max(before, key=lambda k: camera.read_letters(model, images[k])[hand].sum())]
-
-
-# ---------------------------------------------------------------- J and Z
-def test_the_film_is_read_without_what_began_its_signs(spelled):
-    added, speller = spelled
-    assert speller.text == "JAZZ"
-    assert [letter for _, letter in added if letter in "JZ"] == ["J", "Z", "Z"]
-
-
-@pytest.mark.parametrize("change", ["mirrored", "brighter", "slower"])
-def test_signs_are_read_in_other_films_of_it(change, model, jazz):
-    images, times = jazz
-    if change == "mirrored":
-        images = images[:, :, ::-1].copy()
-    if change == "brighter":
-        images = np.clip(images * 0.8 + 40, 0, 255).astype(np.uint8)
-    if change == "slower":
-        times = times * 1.2
-    read = "".join(letter for letter in spell(model, images, times)[1].text if letter in "JZ")
-    assert read == "JZZ"
-
-
-@pytest.mark.parametrize(("sign", "letter"), [("J", "I"), ("Z", "D")])
-def test_a_hand_that_draws_nothing_gives_its_letter(sign, letter, model, jazz, spelled):
-    """Held still, it is added once; moved aside and held again, twice; shaken, it is not J or Z."""
-    image = resting(model, jazz, spelled, sign)
-
-    def film(*places):
-        images = [
-            cv2.warpAffine(image, np.float32([[1, 0, x], [0, 1, y]]), (28, 28), borderMode=1)
-            for x, y in places
+def turned(degrees, stretched="little", seconds=0.5, fps=FPS, rest=1.0, **kind):
+    """Hands that rest, turn about the forearm, and rest."""
+    angles = np.concatenate(
+        [
+            np.zeros(round(rest * fps)),
+            np.linspace(0, degrees, round(seconds * fps)),
+            np.full(fps // 2, degrees),
         ]
-        return spell(model, images, np.arange(len(images)) / FPS)[1].text
-
-    held = [(0, 0)] * 40
-    assert film(*held) == letter
-    for x, y in [(6, 0), (-6, 0), (0, -6)]:
-        way = [(x * share, y * share) for share in np.linspace(0, 1, 8)]
-        assert film(*held, *way, *held[:1], *way[::-1], *held) in (letter, 2 * letter)
-        aside = film(*held, *way, *[(x, y)] * 40)
-        assert aside[:1] == letter
-        assert not set(aside) & {*motions.SIGNS}
-    shaken = [(2 * np.sin(k), 0) for k in range(50)]
-    assert not set(film(*held, *shaken)) & {*motions.SIGNS}
+    )
+    return [hand(stretched, 200, 200, turn=angle, **kind) for angle in angles]
 
 
-def test_what_began_a_sign_is_taken_back_and_what_was_there_before_is_not(model, jazz, spelled):
-    """Its I was added, and is replaced; an I that is long there stays."""
-    images, times = jazz
-    ends = next(k for k, now in enumerate(times) if now == spelled[0][-1][0])
-    _, speller = spell(model, images[:1], times[:1])
-    speller.text, speller.added_seen = "D", times[ends] - 5.0
-    for turn, (image, now) in enumerate(zip(images[1:], times[1:], strict=True), 1):
-        speller.update(camera.read_letters(model, image, turn), now, image)
-    assert speller.text == "DJAZZ"
+Z = [(0, 0), (1, 0), (0, 1), (1, 1)]
 
 
-# ---------------------------------------------------------------- rest and flow
-def hand(x=0.0, light=0.0):
+# ---------------------------------------------------------------- J
+@pytest.mark.parametrize("fps", [10, 25, 60])
+@pytest.mark.parametrize("degrees", [100, 180])
+def test_an_i_that_turns_its_palm_away_is_j(fps, degrees):
+    assert signs(turned(degrees, fps=fps), fps) == "J"
+
+
+def test_a_left_hand_draws_j_too():
+    left = turned(180, is_right=0.0)
+    for one in left:
+        one.landmarks[:, 0] *= -1
+    assert signs(left) == "J"
+
+
+NOT_J = {
+    "it hardly turns": turned(30),
+    "it points": turned(180, "index"),
+    "two fingers": turned(180, "little index"),
+    "an open hand": turned(180, "index middle ring little"),
+    "Y": turned(180, thumb=True),
+    "nobody is so slow": turned(180, seconds=10.0),
+    "the back of the hand first": turned(180)[::-1],
+    "it comes up": draw([(0, 2), (0, 0)], "little"),
+    "the whole hand moves": draw([(0, 0), (0, 2), (-1, 2)], "little"),
+    "it sways": draw([(0, 0), (0.5, 0)] * 4, "little"),
+}
+
+
+@pytest.mark.parametrize("hands", NOT_J.values(), ids=NOT_J)
+def test_other_movements_are_not_j(hands):
+    assert signs(hands) == ""
+
+
+def test_j_is_read_where_the_hand_is_lost_on_the_way():
+    hands = turned(180)
+    start = len(hands) // 2
+    hands[start : start + 8] = [None] * 8
+    assert signs(hands) == "J"
+
+
+# ---------------------------------------------------------------- Z
+@pytest.mark.parametrize("size", [25.0, 60.0, 150.0])
+@pytest.mark.parametrize("scale", [0.4, 1.0, 2.5])
+def test_a_pointing_hand_draws_z_near_and_far_large_and_small(size, scale):
+    corners = np.array(Z) * scale
+    assert signs(draw(corners, size=size)) == "Z"
+    assert signs(draw(corners * (-1, 1), size=size)) == "Z"  # as in a mirror
+
+
+@pytest.mark.parametrize("fps", [10, 30, 60])
+@pytest.mark.parametrize("seconds", [0.5, 1.2])
+def test_z_is_read_at_any_frame_rate_slow_and_fast(fps, seconds):
+    assert signs(draw(Z, fps=fps, seconds=seconds), fps) == "Z"
+
+
+def test_z_may_be_slanted_and_uneven():
+    assert signs(draw([(0, 0.1), (0.9, 0), (0.2, 0.8), (1.1, 0.95)])) == "Z"
+
+
+def test_two_zs_are_read_where_the_hand_rests_between():
+    assert signs(draw(Z) + draw(Z)) == "ZZ"
+
+
+NOT_Z = {
+    "an open hand": draw(Z, "index middle ring little"),
+    "the little finger": draw(Z, "little"),
+    "it trembles": draw(np.array(Z) * 0.15),
+    "nobody is so slow": draw(Z, seconds=5.0),
+    "7": draw(Z[:3]),
+    "it sways": draw([(0, 0), (1, 0), (0, 0), (1, 0)]),
+    "from below": draw([(0, 1), (1, 1), (0, 0), (1, 0)]),
+    "N": draw([(0, 1), (0, 0), (1, 1), (1, 0)]),
+    "it comes up": draw([(0, 2), (0, 0)]),
+    "it circles": draw([(np.cos(a), np.sin(a)) for a in np.linspace(0, 9, 40)]),
+}
+
+
+@pytest.mark.parametrize("hands", NOT_Z.values(), ids=NOT_Z)
+def test_other_movements_are_not_z(hands):
+    assert signs(hands) == ""
+
+
+# ---------------------------------------------------------------- after a sign
+def test_a_sign_lasts_until_the_hand_moves_on():
+    motion = Motion()
+    assert signs(turned(180), motion=motion) == "J"
+    assert motion.drawn == "J"
+    for k in range(12):
+        motion.update(3 + k / FPS, np.zeros((28, 28), np.uint8), hand("index middle", 200, 200))
+    assert motion.drawn is None
+
+
+def test_a_moving_hand_may_be_drawing_the_sign_of_its_shape():
+    for stretched, sign in [("index", "Z"), ("little", "J"), ("index middle", None)]:
+        motion = Motion()
+        signs(draw([(0, 0), (2, 0)], stretched)[: FPS // 2 + 10], motion=motion)
+        assert motion.begun == sign
+        signs([hand(stretched, 400, 400)] * 20, motion=(motion := Motion()))
+        assert motion.begun is None
+
+
+# ---------------------------------------------------------------- rest
+@pytest.mark.parametrize("fps", [10, 25, 60, 120])
+@pytest.mark.parametrize("size", [25.0, 150.0])
+def test_a_hand_that_is_followed_is_told_from_one_at_rest_at_any_rate_and_size(fps, size):
+    rng, motion = np.random.default_rng(0), Motion()
+    trembling = rng.normal(200, 0.002 * size, (fps, 2))
+    signs([hand("", x, y, size) for x, y in trembling], fps, motion)
+    assert motion.rests
+    moving = 200 + np.linspace(0, size, fps)  # a palm's length a second
+    signs([hand("", x, 200, size) for x in moving], fps, (motion := Motion()))
+    assert motion.moves
+    assert not motion.rests
+
+
+def test_a_hand_that_has_just_come_does_not_rest():
+    motion = Motion()
+    assert motion.update(0.0, np.zeros((28, 28), np.uint8), hand()) is None
+    assert motion.speed == np.inf
+    motion.update(1.0, np.zeros((28, 28), np.uint8), hand())  # it was lost
+    assert motion.speed == np.inf
+
+
+def picture(x=0.0, light=0.0):
     image = np.full((28, 28), 50.0)
     image[8:24, 10:18] = 200
     image = cv2.warpAffine(image, np.float32([[1, 0, x], [0, 1, 0]]), (28, 28), borderMode=1)
     return np.clip(image + light, 0, 255).astype(np.uint8)
 
 
-NOBODY = np.full(24, 1 / 24, np.float32)
-
-
-def watch(images, fps=FPS):
-    motion = motions.Motion(ALPHABET)
-    for k, image in enumerate(images):
-        motion.observe(image, NOBODY, k / fps)
-    motion.table = np.array(motion.rows)
-    return motion
+def rests(pictures, fps=FPS):
+    """Whether the last of these pictures is at rest."""
+    motion = Motion()
+    for k, image in enumerate(pictures):
+        assert motion.update(k / fps, image) is None
+    return motion.rests
 
 
 @pytest.mark.parametrize("fps", [10, 25, 60, 120])
-def test_rest_is_told_from_movement_at_any_frame_rate(fps):
-    rng = np.random.default_rng(0)
-    count = int(0.6 * fps)
-    noisy = [hand() + rng.integers(0, 6, (28, 28)).astype(np.uint8) for _ in range(count)]
-    assert watch(noisy, fps).still
-    assert watch([hand(light=0.3 * k) for k in range(count)], fps).still
-    moving = [hand(6 * k / count) for k in range(count)]  # a fifth of the box in half a second
-    assert not watch(moving, fps).still
-    assert watch(moving + [moving[-1]] * int(0.15 * fps + 1), fps).still
+def test_rest_is_told_from_movement_in_pictures_at_any_frame_rate(fps):
+    rng, count = np.random.default_rng(0), int(0.6 * fps)
+    noise = [rng.integers(0, 6, (28, 28)).astype(np.uint8) for _ in range(count)]
+    assert rests([picture() + grains for grains in noise], fps)
+    assert rests([picture(light=0.3 * k) for k in range(count)], fps)
+    moving = [picture(6 * k / count) for k in range(count)]  # a fifth of the box in half a second
+    assert not rests(moving, fps)
+    assert rests(moving + [moving[-1]] * int(0.15 * fps + 1), fps)
 
 
-def test_a_hand_that_moves_to_and_fro_does_not_rest():
+def test_pictures_of_a_hand_that_moves_to_and_fro_are_not_at_rest():
     """Also where it is back where it was SHORT ago."""
-    shaken = [hand((0, 3, -3)[k % 3]) for k in range(20)]  # once in 0.12 seconds
-    assert not any(watch(shaken[:k]).still for k in range(2, 20))
+    shaken = [picture((0, 3, -3)[k % 3]) for k in range(20)]  # once in 0.12 seconds
+    assert not any(rests(shaken[:k]) for k in range(2, 20))
 
 
-def test_the_way_of_a_hand_is_followed():
-    for fps in (15, 30, 60):
-        count = int(0.8 * fps)
-        window = watch([hand(-4 + 8 * k / (count - 1)) for k in range(count)], fps).window()
-        assert window.shape == (motions.STEPS, 2 * motions.CELLS**2 + 3)
-        flow = window[:, :-3].reshape(-1, motions.CELLS, motions.CELLS, 2).sum(0)
-        assert flow[1, 1, 0] == pytest.approx(8 / 28, rel=0.6)  # the middle, to the right
-        assert abs(flow[1, 1, 1]) < 0.05
-        assert abs(flow[0, 2, 0]) < flow[1, 1, 0] / 2  # a corner, where nothing is
+def test_movement_is_measured_since_a_mark():
+    motion, image = Motion(), np.zeros((28, 28), np.uint8)
+    assert motion.has_moved  # whatever was before
+    assert motion.has_left
+    motion.mark()
+    states, place = [], 200.0
+    for k, speed in enumerate([0] * 20 + [0.6] * 20 + [0] * 20 + [4.0] * 5 + [0] * 20):
+        place += speed * 60 / FPS  # palm lengths a second
+        motion.update(k / FPS, image, hand("", place, 200))
+        motion.mark() if k == 9 else None  # it has come
+        states.append((motion.rests, motion.has_moved, motion.has_left))
+    assert states[19] == (True, False, False)
+    assert states[59] == (True, False, False)  # it swayed
+    assert states[84] == (True, True, True)
+    motion.mark()
+    assert not motion.has_moved
 
 
-def test_a_slow_hand_is_followed_though_it_counts_as_at_rest():
-    """So that its letter is read, and a J or Z that is drawn slowly, too."""
-    motion = watch([hand(-4 + 8 * k / 29) for k in range(30)])
-    assert motion.still
-    flow = motion.window()[:, :-3].reshape(-1, motions.CELLS, motions.CELLS, 2).sum(0)
-    assert flow[1, 1, 0] == pytest.approx(8 / 28, rel=0.6)
+def test_what_was_seen_is_forgotten():
+    motion = Motion()
+    signs(turned(180), motion=motion)
+    motion.forget()
+    assert vars(motion) == vars(Motion())
 
 
-def test_a_mirror_turns_left_and_right_alone():
-    windows = np.random.default_rng(0).normal(size=(5, motions.STEPS, 21)).astype(np.float32)
-    there = motions.mirrored(windows)
-    assert np.array_equal(motions.mirrored(there), windows)
-    assert np.array_equal(there[..., -3:], windows[..., -3:])
-    assert np.array_equal(there[..., 1], windows[..., 5])  # upper left, down: upper right's
-    assert np.array_equal(there[..., 0], -windows[..., 4])
-
-
-def test_pictures_of_any_size_and_models_without_these_letters_are_followed():
-    motion = motions.Motion("ABC")
-    for k in range(30):
-        picture = cv2.resize(hand(k % 7), (9, 9) if k % 2 else (64, 64))
-        assert motion.update(picture, np.full(3, 1 / 3, np.float32), k / FPS) is None
-
-
-def test_without_its_weights_it_says_how_to_make_them(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"python -m tools.learn_motion"):
-        motions.load_weights(tmp_path / "none.npz")
-    broken = tmp_path / "broken.npz"
-    for content in (b"", b"no archive", motions.WEIGHTS.read_bytes()[:5000]):
-        broken.write_bytes(content)
-        motions.load_weights.cache_clear()
-        with pytest.raises(UserError, match=r"broken.npz"):
-            motions.load_weights(broken)
+@pytest.mark.parametrize(
+    ("places", "turns"),
+    [
+        ([0, 0, 0], [0, 2]),
+        ([0, 1, 2], [0, 2]),
+        ([0, 1, 2, 1, 0], [0, 2, 4]),
+        ([0, 0.1, 0, 1, 0.9, 1.1, 0, 0.1], [0, 5, 6]),  # the small ones are none
+        ([0, -1, 1, -1], [0, 1, 2, 3]),
+    ],
+)
+def test_turns_of_a_way(places, turns):
+    assert motions.STROKE <= 0.3
+    assert find_turns(np.array(places, float)) == turns

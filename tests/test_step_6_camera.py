@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -293,13 +292,13 @@ def test_pictures_are_followed_too(tmp_path, headless, monkeypatch):
 def test_the_key_f_follows_the_hand_and_stops(model, monkeypatch):
     view, finder = view_of(model, sign("A")), FakeFinder(None)
     monkeypatch.setattr(step_6_camera, "HandFinder", lambda: finder)
-    cleared = []
-    view.speller.motion = SimpleNamespace(clear=lambda: cleared.append("of the old box"))
+    forgotten = []
+    view.speller.forget = lambda: forgotten.append("what moved in the old box")
     handle_key("f", view)
     assert view.finder is finder
     handle_key("f", view)
     assert view.finder is None
-    assert len(cleared) == 2
+    assert len(forgotten) == 2
 
 
 def test_a_finder_that_cannot_be_loaded_is_told(model, video, start, model_path, monkeypatch):

@@ -138,19 +138,17 @@ def test_advice_fits_what_is_seen_and_its_place(state, advice):
 def test_an_unsure_hand_is_told_from_no_hand_by_the_sum_of_the_letters(letters, advice):
     probabilities = np.float32([letters.get(letter, 0) for letter in ALPHABET])
     view = View(Speller(ALPHABET, 0.53), 0.7, False, "")
-    view.speller.update(probabilities, 0.0)
+    view.speller.update(probabilities, 0.0, np.zeros((28, 28), np.uint8))
     assert advise(state_of(view))[0] == advice
 
 
-@pytest.mark.parametrize(
-    ("letter", "still", "sign"), [("D", False, "Z"), ("I", False, "J"), ("B", False, None)]
-)
-def test_a_moving_hand_that_begins_j_or_z_is_not_told_to_hold_still(letter, still, sign):
+@pytest.mark.parametrize(("letter", "sign"), [("D", "Z"), ("I", "J"), ("B", None)])
+def test_a_moving_hand_that_begins_j_or_z_is_not_told_to_hold_still(letter, sign):
     view = View(Speller(ALPHABET, 0.53), 0.7, False, "")
     view.speller.letter, view.speller.probabilities = letter, np.ones(24)
-    view.speller.motion = SimpleNamespace(still=still)
+    view.speller.motion = SimpleNamespace(begun=sign, drawn=None)
     assert state_of(view).sign == sign
-    view.speller.motion.still = True
+    view.speller.motion.drawn = sign
     assert state_of(view).sign is None
 
 
