@@ -196,7 +196,7 @@ def spell(args, model, finder):
 
 
 def teach(args, model, finder):
-    """Teach the model the user's own signs, from a camera or video, or from a folder of pictures."""
+    """Teach the model the user's own signs, by a camera, a video or a folder of pictures."""
     if Path(args.source).is_dir():
         teach_from_folder(model, args.source)
         return

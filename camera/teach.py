@@ -46,7 +46,7 @@ def teach_from_folder(model, source):
 
 
 def learn_and_tell(model):
-    """Learn from all pictures in my_hand; print what that changed, and which pictures look wrong."""
+    """Learn from all pictures in my_hand; print what that changed, and what looks wrong."""
     if not list_signs(FOLDER, model.alphabet):
         print("No pictures were taken, so nothing was learned")
         return
@@ -89,7 +89,7 @@ def order_letters(alphabet):
 
 
 def look(model, crop):
-    """Read a crop: what the model sees of it, the letter, "" for none, and whether a hand is there."""
+    """Read a crop: what the model sees, the letter, "" for none, and whether a hand is there."""
     if crop is None:
         return np.zeros((model.size, model.size), np.uint8), "", False
     image = shrink(crop, model.size)
