@@ -25,7 +25,7 @@ from torch.utils.data import DataLoader, Dataset, Subset, WeightedRandomSampler
 
 from camera.pictures import read_signs
 from plumbing.faults import run
-from plumbing.figures import save_samples
+from plumbing.figures import draw_samples, save_samples
 from plumbing.flags import nonempty
 from plumbing.near_duplicates import hold_out
 from plumbing.read_csv import read_csv
@@ -256,21 +256,6 @@ def weighted_sampler(kinds):
     return WeightedRandomSampler(weights[numbers], len(kinds))
 
 
-def draw_samples(dataset, variations=4):
-    """Draw an image of every letter and some augmented variations of it.
-
-    Returns float32 (1 + variations, 28, 28) by letter.
-    """
-    samples = {}
-    for number, letter in enumerate(LETTERS):
-        found = (dataset._labels[:, 0] == number).nonzero()
-        if len(found):
-            image = dataset._samples[found[0]].float() / 255  # (1, 1, 28, 28)
-            varied = augment(image.repeat(variations, 1, 1, 1))
-            samples[letter] = torch.cat([image, varied])[:, 0].numpy()
-    return samples
-
-
 def parse_args(argv):
     parser = argparse.ArgumentParser(description="Get the data, read it and show it.")
     parser.add_argument(
@@ -295,7 +280,7 @@ def main(argv=None):
     for dataset in (train.dataset, test.dataset):
         describe(dataset.paths, dataset.lengths, dataset._labels, dataset._samples)
     print(next(iter(train)))
-    save_samples("samples.png", draw_samples(train.dataset))
+    save_samples("samples.png", draw_samples(train.dataset, LETTERS, augment))
     print("samples.png: an image of every letter and its variations")
 
 

@@ -29,7 +29,7 @@ from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
 from plumbing.checkpoints import load_progress, load_state, save_progress, to_bytes
-from plumbing.cores import threads_beside_others
+from plumbing.cores import pick_device, run_fast, threads_beside_others
 from plumbing.faults import UserError, run
 from plumbing.figures import save_curves
 from plumbing.files import write_file
@@ -47,7 +47,6 @@ MOMENTUM = 0.9
 WEIGHT_DECAY = 5e-4
 LABEL_SMOOTHING = 0.1
 PRINT_EVERY = 100  # batches
-FAST_BF16 = ("avx512_bf16", "amx_bf16")  # a CPU's instructions that make bfloat16 worth it
 
 
 class Net(nn.Module):
@@ -162,13 +161,6 @@ def add_no_hand(logits):
     return F.pad(logits.float(), (0, 1))
 
 
-def run_fast(net, images):
-    """Run `net` in bfloat16 where the processor is faster so."""
-    is_fast = images.device.type == "cpu" and any(map(torch.cpu.get_capabilities().get, FAST_BF16))
-    with torch.autocast("cpu", torch.bfloat16, enabled=is_fast):
-        return net(images)
-
-
 @torch.inference_mode()
 def measure(net, loader):
     """Return the share of a DataLoader's images that `net` reads rightly."""
@@ -226,13 +218,6 @@ def epoch_line(epoch, epochs, loss, accuracy):
     return f"epoch {number}/{epochs}  loss {loss:.4f}  accuracy {accuracy:.4f}"
 
 
-def pick_device(accel=True):
-    """Return the accelerator (CUDA, Apple's MPS, ...) if there is one and `accel`, or the CPU."""
-    if accel and torch.accelerator.is_available():
-        return torch.accelerator.current_accelerator()
-    return torch.device("cpu")
-
-
 def load_net(path=CHECKPOINT, net=None):
     """Load the weights in the file `path` into `net`, by default a new Net, to evaluate it.
 
@@ -253,6 +238,7 @@ def first_batch(loader):
 
 
 def make_parser(description="Train the network on data/."):
+    """Build a parser of the flags of all training."""
     parser = argparse.ArgumentParser(description=description)
     add, whole = parser.add_argument, partial(bounded, int)
     more = {"nargs": "+", "action": "extend", "default": [], "type": nonempty}
@@ -286,8 +272,12 @@ def fit_and_save(net, trainloader, held_out, args, path=CHECKPOINT):
     print(f"{path}: the trained network; {PICTURE}: how it learned")
 
 
+def parse_args(argv=None):
+    return make_parser().parse_args(argv)
+
+
 def main(argv=None):
-    args = make_parser().parse_args(argv)
+    args = parse_args(argv)
     trainloader, held_out = get_train_validation_loaders(args.batch_size, args.data)
     torch.manual_seed(args.seed)
     net = load_net(args.start) if args.start else Net()

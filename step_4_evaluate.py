@@ -16,7 +16,6 @@ import plumbing.startup  # noqa: F401  # sets the environment before any library
 # isort: split
 import argparse
 import io
-import math
 import warnings
 from functools import partial
 
@@ -27,7 +26,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from camera.model import ROOT, VIEWS, average_views, to_probabilities
-from camera.pictures import read_letter_folders
+from camera.photos import judge_photos
 from plumbing import reports
 from plumbing.faults import UserError, printable, run
 from plumbing.figures import save_confusion
@@ -50,15 +49,11 @@ from step_2_dataset import (
 from step_3_train import load_net
 from step_6_camera import classify, load_model
 
-MODEL, PICTURE, MISTAKES = "signlanguage.onnx", "confusion.png", "mistakes.png"
+MODEL, PICTURE = "signlanguage.onnx", "confusion.png"
 SHIPPED = ROOT / "pretrained" / MODEL
 BATCH_SIZE = 256  # 32 take PyTorch a fifth longer an image
 OPSET = 14  # of ONNX, of 2021: old runtimes take it; onnx.reference reads older ones wrongly
-MAX_DIFFERENCE = 1e-4  # between the logits of both runtimes
 NO_HAND_LOGIT = 0.0  # as in training
-# Share of the rendered test images read rightly that the threshold lets pass: the least at which
-# 95 % of the rightly read hands of people left out of training pass, too (docs/experiments.md).
-KEEP = 0.97
 
 
 def evaluate(outputs, labels):
@@ -190,7 +185,7 @@ def validate():
     net, loaders = load_net(), get_loaders()
     results = report("PyTorch", net, loaders)
     model = export(net)
-    check_difference(results, report("ONNX", run_onnx(model), loaders))
+    reports.check_difference(results, report("ONNX", run_onnx(model), loaders))
     loaders = {key: loader for key, loader in loaders.items() if key[1] == "Validation"}
     results = report(f"ONNX, {len(VIEWS)} views", run_onnx(model, len(VIEWS)), loaders)
     tests = {
@@ -199,7 +194,7 @@ def validate():
     }
     # The rendered hands have backgrounds, as before a camera, where letters are less certain.
     letters = RENDERED if RENDERED in tests else next(iter(tests))
-    threshold = choose_threshold(*tests[letters])
+    threshold = reports.choose_threshold(*tests[letters])
     judged = [tests[name] for name in (letters, WITHOUT_HAND) if name in tests]
     reports.print_accepted(threshold, *map(np.concatenate, zip(*judged, strict=True)))
     matrices = {
@@ -240,24 +235,6 @@ def report(runtime, net, loaders):
     return results
 
 
-def check_difference(results, others):
-    """Print how far the logits of two reports differ; raise UserError if above MAX_DIFFERENCE."""
-    difference = max(np.abs(results[key][0] - others[key][0]).max() for key in results)
-    print(f"Largest difference between the logits: {difference:.1e} (allowed: {MAX_DIFFERENCE})")
-    if difference > MAX_DIFFERENCE:
-        raise UserError(f"the exported model differs from the network; {MODEL} is left as it was")
-
-
-def choose_threshold(probabilities, labels):
-    """Return the threshold that keeps a share KEEP of the images that are read rightly.
-
-    Below it the camera shows no letter.
-    """
-    right = probabilities.argmax(axis=1) == labels
-    certainty = probabilities[right].max(axis=1) if right.any() else 1 / len(LETTERS)
-    return math.floor(1000 * np.quantile(certainty, 1 - KEEP, method="lower")) / 1000
-
-
 def describe(matrix, name):
     """Return a note on a model with this confusion matrix: how well it reads the images `name`."""
     share, total = 100 * matrix.trace() / matrix.sum(), matrix.sum()
@@ -278,31 +255,6 @@ def save_model(model, threshold, note):
         print(f"  python step_6_camera.py --model {printable(SHIPPED)}")
 
 
-def judge_photos(folder, path=None):
-    """Print how well a model reads the pictures of a folder.
-
-    `path` is the model's, by default the one that the camera script takes. Raises UserError if no
-    picture shows a letter, or there is no such model.
-    """
-    model = load_model(path)
-    if model.alphabet != LETTERS:
-        raise UserError(f"{model.path}: a model of other letters than {LETTERS}")
-    photos = [
-        (path, label, *classify(model, frame))
-        for path, label, frame in read_letter_folders(folder, LETTERS)
-    ]
-    if all(label == NO_HAND for _, label, _, _ in photos):
-        raise UserError(f"{printable(folder)}: no pictures in its A/, B/ ... or SOURCE/A/, ...")
-    paths, labels, seen, probabilities = map(np.array, zip(*photos, strict=True))
-    hands = labels != NO_HAND
-    print(f"{printable(model.path)}: {hands.sum():,} hands, {(~hands).sum():,} without")
-    reports.print_sources(paths[hands], probabilities[hands], labels[hands])
-    reports.print_letters("photos", reports.confusion_matrix(probabilities, labels), LETTERS)
-    reports.print_accepted(model.threshold, probabilities, labels)
-    reports.save_mistakes(MISTAKES, paths, labels, seen, probabilities, LETTERS)
-    print(f"{MISTAKES}: the mistakes that the model was most certain about")
-
-
 def parse_args(argv=None):
     parser = argparse.ArgumentParser(description="Evaluate checkpoint.pth and export it.")
     add = partial(parser.add_argument, type=nonempty)
@@ -317,7 +269,7 @@ def parse_args(argv=None):
 def main(argv=None):
     args = parse_args(argv)
     if args.photos:
-        judge_photos(args.photos, args.model)
+        judge_photos(args.photos, args.model, LETTERS, classify)
     else:
         validate()
 

@@ -16,33 +16,27 @@ hand, wherever in the frame it is, and its movements are read, too: J and Z.
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
 
 # isort: split
-import argparse
 import contextlib
-import os
 import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from camera.flags import BOX_SHARE, parse_args  # noqa: F401
 from camera.hand import HandFinder, crop_square
 from camera.learn import FOLDER, use_hand
-from camera.model import find_model, load_model, read_letters
-from camera.pictures import list_pictures, read_picture, shrink
-from camera.recorder import CODECS, Recorder
-from camera.speller import HOLD, Speller
+from camera.model import load_model, read_letters
+from camera.pictures import read_picture, shrink
+from camera.recorder import Recorder
+from camera.speller import Speller
 from camera.stream import Stream
 from camera.teach import teach_from_folder, teach_from_stream
-from camera.view import KEYS, View, render
+from camera.view import View, render
 from camera.window import check_display, show, wait_for_key
 from plumbing.faults import UserError, printable, run
 from plumbing.files import growing_file
-from plumbing.flags import bounded
 
-BOX_SHARE = 0.7  # of the frame's shorter side: a hand at arm's length fills the box
-SIGNED = """signs that move, in 0.4 to 1.5 seconds; they are read where the hand is followed:
-  J           sign I, then draw a J with the little finger, and turn the wrist at its hook
-  Z           point with the index finger, then draw a Z"""
 ANY_KEY = "Any key: next   Q: end"
 PAGES = {"h": "help", "s": "signs"}  # that a key shows or hides
 
@@ -230,53 +224,6 @@ def label_pictures(args, model, finder):
             break
     if unread:
         raise UserError(f"{len(unread)} picture(s) could not be read: {', '.join(unread)}")
-
-
-def parse_args(argv=None):
-    keys = "\n".join(f"  {key:<12}{meaning}" for key, meaning in KEYS.items())
-    parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0],
-        epilog=f"keys:\n{keys}\n\n{SIGNED}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add, share = parser.add_argument, bounded(float, 0, 1, above=True)
-    seconds = bounded(float, 0, 3600, above=True)
-    add("--source", default="0", help="camera index, video, picture, folder of pictures or URL")
-    add("--model", metavar="FILE", default=str(find_model()), help="ONNX file (%(default)s)")
-    add("--follow", action="store_true", help="let the box go to the hand, wherever it is")
-    add("--teach", action="store_true", help="learn your own signs, from pictures that it takes")
-    add("--no-hand", action="store_true", help="leave out what --teach learned (my_hand)")
-    add("--box", type=share, help=f"box, share of the shorter side ({BOX_SHARE}; pictures 1)")
-    add(
-        "--hold",
-        type=seconds,
-        default=HOLD,
-        help=f"seconds to hold a letter that stands alone ({HOLD})",
-    )
-    add("--threshold", type=share, help="least probability of a letter (the model's own)")
-    add("--mirror", action=argparse.BooleanOptionalAction, help="mirror the view (cameras: yes)")
-    add("--headless", action="store_true", help="print the letters, without a window")
-    add("--record", metavar="FILE", help="write what the window shows, as .avi or .mp4")
-    add("--transcript", metavar="FILE", help="write a line for each letter, with its time")
-    args = parser.parse_args(argv)
-    args.pictures = [] if args.teach else list_pictures(args.source)
-    args.box = args.box or (1.0 if args.pictures else BOX_SHARE)
-    check_files(parser, args)
-    return args
-
-
-def check_files(parser, args):
-    """End with status 2 where the files that flags name cannot be right."""
-    names = [name for name in vars(args).values() if isinstance(name, str)]
-    if any(name.encode(errors="replace").decode() != name or not name for name in names):
-        parser.error("a name is empty, or not in UTF-8, and OpenCV takes no other")
-    if len({os.path.realpath(name) for name in names}) < len(names):
-        parser.error("--source, --model, --record and --transcript must not be the same file")
-    special = args.record and os.path.exists(args.record) and not os.path.isfile(args.record)
-    if args.record and (special or Path(args.record).suffix.lower() not in CODECS):
-        parser.error(f"--record: {args.record} is no file that ends in {' or '.join(CODECS)}")
-    if args.pictures and (args.record or args.transcript):
-        parser.error("--record and --transcript are for cameras and videos, not for pictures")
 
 
 def main(argv=None):

@@ -50,6 +50,21 @@ def save_grid(path, tiles, columns=10, rows=6):
     write_figure(path, figure)
 
 
+def draw_samples(dataset, letters, augment, variations=4):
+    """Draw an image of every letter and some augmented variations of it.
+
+    Returns float32 (1 + variations, 28, 28) by letter.
+    """
+    samples = {}
+    for number, letter in enumerate(letters):
+        found = (dataset._labels[:, 0] == number).nonzero()
+        if len(found):
+            image = dataset._samples[found[0]].float() / 255  # (1, 1, 28, 28)
+            varied = augment(image.repeat(variations, 1, 1, 1))
+            samples[letter] = np.concatenate([image, varied])[:, 0]
+    return samples
+
+
 def save_samples(path, samples):
     """Write a picture with a row of images for each letter.
 

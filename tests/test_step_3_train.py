@@ -18,6 +18,7 @@ from torch import nn, optim
 from torch.utils.data import DataLoader
 
 import step_3_train as step_3
+from plumbing import cores
 from plumbing.checkpoints import are_alike
 from plumbing.faults import UserError
 from step_2_dataset import SignLanguageMNIST, get_train_test_loaders
@@ -240,10 +241,10 @@ def test_a_loss_that_is_no_number_is_named(data):
 def test_bfloat16_is_for_cpus_that_have_it(monkeypatch):
     able, net, images = {}, nn.Linear(2, 2), torch.zeros(1, 2)
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
-    assert step_3.run_fast(net, images).dtype == torch.float32
+    assert cores.run_fast(net, images).dtype == torch.float32
     able |= {"avx2": True, "avx512_bf16": False, "amx_bf16": True}
-    assert step_3.run_fast(net, images).dtype == torch.bfloat16
-    assert step_3.run_fast(net.to("meta"), images.to("meta")).dtype == torch.float32
+    assert cores.run_fast(net, images).dtype == torch.bfloat16
+    assert cores.run_fast(net.to("meta"), images.to("meta")).dtype == torch.float32
 
 
 def test_train_as_the_tutorial_calls_it(data, capsys):
@@ -368,10 +369,10 @@ def test_resume_refuses_what_is_of_another_kind_before_it_writes(data, unfinishe
 
 
 def test_device_is_the_cpu_when_asked(monkeypatch):
-    assert step_3.pick_device(accel=False) == torch.device("cpu")
+    assert cores.pick_device(accel=False) == torch.device("cpu")
     monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
     monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("mps"))
-    assert step_3.pick_device() == torch.device("mps")
+    assert cores.pick_device() == torch.device("mps")
 
 
 def test_resume_refuses_other_images(data):

@@ -170,10 +170,10 @@ def test_threshold_keeps_97_percent_of_what_is_right():
     labels = np.arange(2400) % n
     logits = rng.normal(size=(2400, n)) + 4 * np.eye(n)[labels] * rng.random((2400, 1))
     probabilities = to_probabilities(logits, 0.0)
-    threshold = step_4.choose_threshold(probabilities, labels)
+    threshold = reports.choose_threshold(probabilities, labels)
     certainty = probabilities.max(axis=1)[probabilities.argmax(axis=1) == labels]
     assert 0.97 <= (certainty >= threshold).mean() < 0.975
-    assert 0 < step_4.choose_threshold(1 - np.eye(n), np.arange(n)) < 1  # none is right
+    assert 0 < reports.choose_threshold(1 - np.eye(n), np.arange(n)) < 1  # none is right
 
 
 def test_confusion_matrix_and_table(capsys):
@@ -298,11 +298,11 @@ def test_model_that_differs_is_not_kept(checkpoint, monkeypatch):
 def test_difference_is_the_largest_of_all_logits(capsys):
     logits = np.zeros((3, len(LETTERS)), np.float32)
     results = {("small", "Training"): (logits, None), ("small", "Validation"): (logits, None)}
-    step_4.check_difference(results, results)
+    reports.check_difference(results, results)
     other = logits.copy()
     other[2, 5] = -2e-4
     with pytest.raises(UserError, match="differs"):
-        step_4.check_difference(results, results | {("small", "Validation"): (other, None)})
+        reports.check_difference(results, results | {("small", "Validation"): (other, None)})
     assert "logits: 2.0e-04" in capsys.readouterr().out
 
 

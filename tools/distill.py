@@ -13,6 +13,7 @@ import plumbing.startup  # noqa: F401  # sets the environment before any library
 import torch
 from torch import nn
 
+from plumbing.cores import pick_device, run_fast
 from plumbing.faults import run
 from plumbing.flags import bounded, nonempty
 from step_2_dataset import LETTERS, get_train_validation_loaders
@@ -25,8 +26,6 @@ from step_3_train import (
     load_net,
     make_parser,
     normalise_contrast,
-    pick_device,
-    run_fast,
 )
 
 TEACHER = "teacher.pth"

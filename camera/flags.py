@@ -1,0 +1,65 @@
+"""The flags of step 6."""
+
+import argparse
+import os
+from pathlib import Path
+
+from camera.model import find_model
+from camera.pictures import list_pictures
+from camera.recorder import CODECS
+from camera.speller import HOLD
+from camera.view import KEYS
+from plumbing.flags import bounded
+
+BOX_SHARE = 0.7  # of the frame's shorter side: a hand at arm's length fills the box
+SIGNED = """signs that move, in 0.4 to 1.5 seconds; they are read where the hand is followed:
+  J           sign I, then draw a J with the little finger, and turn the wrist at its hook
+  Z           point with the index finger, then draw a Z"""
+
+
+def parse_args(argv=None):
+    """Parse the flags of step 6; `pictures` are those that --source names."""
+    keys = "\n".join(f"  {key:<12}{meaning}" for key, meaning in KEYS.items())
+    parser = argparse.ArgumentParser(
+        description="Read the letters that a hand spells before the camera.",
+        epilog=f"keys:\n{keys}\n\n{SIGNED}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add, share = parser.add_argument, bounded(float, 0, 1, above=True)
+    seconds = bounded(float, 0, 3600, above=True)
+    add("--source", default="0", help="camera index, video, picture, folder of pictures or URL")
+    add("--model", metavar="FILE", default=str(find_model()), help="ONNX file (%(default)s)")
+    add("--follow", action="store_true", help="let the box go to the hand, wherever it is")
+    add("--teach", action="store_true", help="learn your own signs, from pictures that it takes")
+    add("--no-hand", action="store_true", help="leave out what --teach learned (my_hand)")
+    add("--box", type=share, help=f"box, share of the shorter side ({BOX_SHARE}; pictures 1)")
+    add(
+        "--hold",
+        type=seconds,
+        default=HOLD,
+        help=f"seconds to hold a letter that stands alone ({HOLD})",
+    )
+    add("--threshold", type=share, help="least probability of a letter (the model's own)")
+    add("--mirror", action=argparse.BooleanOptionalAction, help="mirror the view (cameras: yes)")
+    add("--headless", action="store_true", help="print the letters, without a window")
+    add("--record", metavar="FILE", help="write what the window shows, as .avi or .mp4")
+    add("--transcript", metavar="FILE", help="write a line for each letter, with its time")
+    args = parser.parse_args(argv)
+    args.pictures = [] if args.teach else list_pictures(args.source)
+    args.box = args.box or (1.0 if args.pictures else BOX_SHARE)
+    check_files(parser, args)
+    return args
+
+
+def check_files(parser, args):
+    """End with status 2 where the files that flags name cannot be right."""
+    names = [name for name in vars(args).values() if isinstance(name, str)]
+    if any(name.encode(errors="replace").decode() != name or not name for name in names):
+        parser.error("a name is empty, or not in UTF-8, and OpenCV takes no other")
+    if len({os.path.realpath(name) for name in names}) < len(names):
+        parser.error("--source, --model, --record and --transcript must not be the same file")
+    special = args.record and os.path.exists(args.record) and not os.path.isfile(args.record)
+    if args.record and (special or Path(args.record).suffix.lower() not in CODECS):
+        parser.error(f"--record: {args.record} is no file that ends in {' or '.join(CODECS)}")
+    if args.pictures and (args.record or args.transcript):
+        parser.error("--record and --transcript are for cameras and videos, not for pictures")
