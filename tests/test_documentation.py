@@ -1,5 +1,6 @@
 """What the documentation says: its commands, flags, versions and links, and its Python example."""
 
+import argparse
 import importlib
 import re
 import shlex
@@ -50,16 +51,32 @@ def started(words):
     return None, []
 
 
-def parse(module, arguments):
-    """Parse arguments by the flags of a script or tool; SystemExit if they are wrong."""
-    path = ROOT / module.replace(".", "/")
-    imported = importlib.import_module(f"{module}.__main__" if path.is_dir() else module)
-    return imported.parse_args(arguments)
+class ParsedError(Exception):
+    """The flags of a command are as they must be."""
+
+
+@pytest.fixture
+def parse(monkeypatch):
+    """Return a function that parses flags as a script or tool does; SystemExit for wrong ones."""
+    parse_args = argparse.ArgumentParser.parse_args
+
+    def stop(*given):
+        parse_args(*given)
+        raise ParsedError
+
+    def parse(module, arguments):
+        path = ROOT / module.replace(".", "/")
+        script = importlib.import_module(f"{module}.__main__" if path.is_dir() else module)
+        with pytest.raises(ParsedError):
+            script.main(arguments)
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", stop)
+    monkeypatch.chdir(ROOT)
+    return parse
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_commands_name_scripts_and_flags_that_exist(page, monkeypatch, capsys):
-    monkeypatch.chdir(ROOT)
+def test_commands_name_scripts_and_flags_that_exist(page, parse, capsys):
     for words in commands(page):
         module, arguments = started(words)
         arguments = ["1" if word.startswith("$") else word for word in arguments]
@@ -85,9 +102,10 @@ def test_commands_of_the_readme_are_found():
 
 
 @pytest.mark.parametrize("arguments", ["--folow", "--hold -1"])
-def test_a_wrong_flag_would_be_noticed(arguments, capsys):
+def test_a_wrong_flag_would_be_noticed(arguments, parse, capsys):
     with pytest.raises(SystemExit):
         parse("step_6_camera", arguments.split())
+    parse("step_6_camera", ["--hold", "1"])
 
 
 @pytest.mark.parametrize("page", PAGES)
