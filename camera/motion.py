@@ -11,6 +11,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+INDEX, LITTLE = 8, 20  # landmarks: the tips of these fingers
 STARTS_WITH = {"J": "I", "Z": "DGLX"}  # letters that the model reads in the hand that draws it
 SHORT = 0.1  # seconds over which movement is measured
 TICK = 0.035  # seconds: pictures that follow each other faster change no less
@@ -19,11 +20,12 @@ LOST = 0.2  # seconds without its shape after which a hand draws no longer
 STRAIGHT, FOLDED = 0.9, 0.08  # a finger's length by its bones', stretched; how much less others are
 THUMB = 1.0  # sizes of the palm from its tip to the middle knuckle, where it is not stretched
 PALM, TURN = 0.25, 0.5  # of Pose.palm: least where J begins, least change until it ends
+FALL, HOOK = 1.0, 0.25  # sizes of the palm that J falls; what it rises and goes aside, by that
 STROKE = 0.25  # sizes of the palm: a shorter stroke is none
 SHORTEST = 0.4  # stroke of a Z, by the longest
 DESCENT = 0.2  # from Z's upper stroke to the lower, by the longest, at least
 LEVEL = 0.5  # slope of these two, at most
-POINTS = 0.7  # share of the time of a Z in which the hand is seen to point, at least
+POINTS = 0.7  # share of the time in which a hand that draws is seen in its shape, at least
 
 
 class Speeds(NamedTuple):
@@ -188,8 +190,29 @@ def shape_of(joints):
 
 
 def draws_j(poses):
-    """Return whether a hand of I, which showed its palm before, has turned it away."""
-    return any(pose.shape == "J" and pose.palm > max(PALM, poses[-1].palm + TURN) for pose in poses)
+    """Return whether a hand of I has turned its palm away, or its finger has drawn a hook."""
+    least = max(PALM, poses[-1].palm + TURN)
+    has_turned = any(pose.shape == "J" and pose.palm > least for pose in poses)
+    return has_turned or draws_hook(poses)
+
+
+def draws_hook(poses):
+    """Return whether the tip of the little finger fell far, then rose beside its way."""
+    tips, shapes = follow_tip(poses, LITTLE)
+    corners = find_turns(tips[:, 1])[-3:]
+    if len(corners) < 3:
+        return False
+    start, low, end = tips[corners]
+    fall, rise, across = low[1] - start[1], low[1] - end[1], abs(end[0] - start[0])
+    is_hook = fall > FALL and min(rise, across) > HOOK * fall
+    return bool(is_hook and np.mean(shapes[corners[0] :] == "J") > POINTS)
+
+
+def follow_tip(poses, landmark):
+    """Return where a landmark was, (n, 2), in sizes of the palm, and the hand's shapes, (n,)."""
+    size = np.median([pose.size for pose in poses])
+    tips = np.array([pose.points[landmark] for pose in poses]) / size
+    return tips, np.array([pose.shape for pose in poses])
 
 
 def draws_z(poses):
@@ -197,20 +220,18 @@ def draws_z(poses):
 
     Three strokes to and fro, the middle one descending; a mirror may show them.
     """
-    tips = np.array([pose.points[8] for pose in poses])
-    tips = tips / np.median([pose.size for pose in poses])
+    tips, shapes = follow_tip(poses, INDEX)
     corners = find_turns(tips[:, 0])[-4:]
     if len(corners) < 4:
         return False
     corners, start = tips[corners], corners[0]
     across, down = np.abs(np.diff(corners, axis=0)).T
     descent = (corners[2:] - corners[:2]).mean(0)[1]  # from the upper stroke to the lower
-    points = [pose.shape == "Z" for pose in list(poses)[start:]]
     return bool(
         across.min() > SHORTEST * across.max()
         and descent > DESCENT * across.max()
         and max(down[0] / across[0], down[2] / across[2]) < LEVEL
-        and np.mean(points) > POINTS
+        and np.mean(shapes[start:] == "Z") > POINTS
     )
 
 

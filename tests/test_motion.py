@@ -99,12 +99,21 @@ NOT_J = {
     "it comes up": draw([(0, 2), (0, 0)], "little"),
     "the whole hand moves": draw([(0, 0), (0, 2), (-1, 2)], "little"),
     "it sways": draw([(0, 0), (0.5, 0)] * 4, "little"),
+    "it bounces": draw([(0, 0), (0, 1.5), (0, 0)], "little"),
+    "a short hook": draw([(0, 0), (0, 0.7), (0.5, 0.7), (0.5, 0.3)], "little"),
+    "a hook with two fingers": draw([(0, 0), (0, 1.5), (0.6, 1.5), (0.6, 0.9)], "index little"),
 }
 
 
 @pytest.mark.parametrize("hands", NOT_J.values(), ids=NOT_J)
 def test_other_movements_are_not_j(hands):
     assert signs(hands) == ""
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_a_hook_is_j_though_the_hand_hardly_turns(side):
+    hook = np.array([(0, 0), (0, 1.5), (0.6, 1.5), (0.6, 0.9)]) * (side, 1)
+    assert signs(draw(hook, "little")) == "J"
 
 
 def test_j_is_read_where_the_hand_is_lost_on_the_way():

@@ -36,7 +36,7 @@ def lose(seconds):
 
 
 def watch(*parts, fps=30, speller=None):
-    """Yield (seconds, letters added, speller) of each frame of parts."""
+    """Yield (seconds, letters added, speller) of each frame of parts (see rest)."""
     speller, frame = speller or Speller(ALPHABET, THRESHOLD), 0
     for letter, seconds, share, pictures in parts:
         for k in range(round(seconds * fps)):
