@@ -13,13 +13,12 @@ run: .venv/ready
 	$(BIN)/python step_3_train.py
 	$(BIN)/python step_4_evaluate.py
 	$(BIN)/python step_6_camera.py --source data/hello.mp4 --headless
-	@echo 'Now with your camera, and the model that you have just trained:'
-	@echo '    $(BIN)/python step_6_camera.py'
-	@echo 'or with the one that came along (the last lines of step 4 say how well either reads):'
-	@echo '    $(BIN)/python step_6_camera.py --model pretrained/signlanguage.onnx'
+	@echo 'Now with your camera, by either model:'
+	@$(BIN)/python -m tools.list_models
 
+# Two processes of one thread each: more threads than cores wait for each other.
 test: .venv/ready-to-test
-	$(BIN)/python -m pytest --cov --numprocesses 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --cov -n 2 --dist loadgroup --no-loadscope-reorder
 
 lint: .venv/ready-to-test
 	$(BIN)/ruff format --check .

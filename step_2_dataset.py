@@ -14,40 +14,50 @@ import plumbing.startup  # noqa: F401  # sets the environment before any library
 
 # isort: split
 import argparse
-import gzip
-import hashlib
+import copy
 import math
-import os
-import shutil
-import tempfile
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler
+from torch.utils.data import DataLoader, Dataset, Subset, WeightedRandomSampler
 
-from plumbing.download import download, extract
-from plumbing.faults import UserError, in_a_line, run
+from camera.pictures import read_signs
+from plumbing.faults import run
 from plumbing.figures import save_samples
-from plumbing.files import clear_drafts, draft_name
 from plumbing.flags import nonempty
+from plumbing.near_duplicates import hold_out
 from plumbing.read_csv import read_csv
+from plumbing.sign_mnist import (
+    FILE_LABELS,
+    HEADER,
+    MY_HAND,
+    PHOTOS,
+    PUBLISHED,
+    RENDERED,
+    SETS,
+    SIGN_MNIST,
+    WITHOUT_HAND,
+    DownloadError,
+    available_sets,
+    describe,
+    find_csv,
+    get_data,
+)
 
 LETTERS = "ABCDEFGHIKLMNOPQRSTUVWXY"  # classes 0..23; J and Z are signed with a motion
 NO_HAND = len(LETTERS)  # the class after theirs: an image without a hand
-NO_HAND_LABEL = 26  # its label in a csv file, where 0..25 are A..Z
 SIZE = 28  # pixels, width and height of an image
 MEAN = 0.485  # of pixels / 255; the tutorial's, after the red channel of ImageNet
 STD = 0.229
 
-SIGN_MNIST, RENDERED = "Sign Language MNIST", "rendered hands"
-PHOTOS, ROOMS = "photographs", "no hand"
-SHARES = {SIGN_MNIST: 3, RENDERED: 5, PHOTOS: 4, ROOMS: 1}  # of training, to one another
+SHARES = {SIGN_MNIST: 3, RENDERED: 5, PHOTOS: 4, WITHOUT_HAND: 1, MY_HAND: 4}  # of training
+HELD_OUT = 0.04  # of the training images, which step 3 measures itself on
 
 # How far a training image may be moved: as much as hands before a camera differ, and no letter
 # turns into another one.
-MAX_TURN = 12  # degrees
+MAX_ANGLE = 12  # degrees
 MAX_ZOOM = 0.2  # the hand is shown at 1 - MAX_ZOOM to 1 + MAX_ZOOM of its size
 MAX_SHIFT = 0.1  # of the image's side
 MAX_SHEAR = 0.1
@@ -56,38 +66,63 @@ MAX_BRIGHTNESS = 0.2  # of the range from black to white
 
 
 class SignLanguageMNIST(Dataset):
-    """Sign Language MNIST, or any csv file of its format (`path`, or a list of them), in memory.
+    """Hold Sign Language MNIST, or any images of its kind, in memory.
 
-    An item is `{"image": float32 (1, 28, 28), "label": float32 (1,)}`: the image normalised by
-    `mean` and `std`, the label 0..23 as in LETTERS, or NO_HAND. With `augment`, every access gives
-    another variation of the image, drawn from torch's global random generator.
+    Parameters: `path`, a csv file, a folder with pictures in LETTER/, or a list of such paths;
+    `mean` and `std` of pixels / 255, to normalise by; `augment`, whether each access gives another
+    variation, drawn from torch's global random generator; `letters_only`, whether images without a
+    hand are left out.
+    Items: {"image": float32 (1, 28, 28), "label": float32 (1,)}; labels are 0..23, as in LETTERS,
+    or NO_HAND.
+    Raises: UserError naming file, line and reason; OSError if a file cannot be read.
+
+    >>> dataset = SignLanguageMNIST("data/rendered_test.csv.gz")
+    >>> len(dataset), dataset[0]["image"].shape, dataset[0]["label"]
+    (1440, torch.Size([1, 28, 28]), tensor([0.]))
 
     The data set is tecperson's (2017): https://www.kaggle.com/datamunge/sign-language-mnist
     """
 
     @staticmethod
     def get_label_mapping():
-        """The file's labels in the order of the classes: 0 (A) to 24 (Y) without 9, which is J."""
+        """Return the csv file's labels in the order of the classes: 0..24 (A..Y) without 9 (J).
+
+        >>> SignLanguageMNIST.get_label_mapping()[8:11]
+        [8, 10, 11]
+        """
         return [ord(letter) - ord("A") for letter in LETTERS]
 
     @staticmethod
     def read_label_samples_from_csv(path):
-        """Read a csv file (.gz or plain; LF or CRLF) of `label,pixel1,...,pixel784`.
+        """Read a csv file of `label,pixel1,...,pixel784`, plain or .gz.
 
-        Returns the classes 0..24 as uint8 (N,) and the samples 0..255 as uint8 (N, 784).
-        Raises UserError naming file, line and reason, OSError if the file cannot be read.
+        Returns: classes 0..24, uint8 (N,), and samples 0..255, uint8 (N, 784).
+        Raises: UserError naming file, line and reason; OSError if the file cannot be read.
+
+        >>> path = "data/rendered_test.csv.gz"
+        >>> labels, samples = SignLanguageMNIST.read_label_samples_from_csv(path)
+        >>> labels.shape, samples.shape
+        ((1440,), (1440, 784))
         """
         rows = read_csv(path, HEADER, FILE_LABELS, "python step_2_dataset.py gets the data")
-        to_class = np.zeros(256, np.uint8)
-        to_class[FILE_LABELS] = np.arange(len(FILE_LABELS))
-        return to_class[rows[:, 0]], rows[:, 1:]
+        return np.searchsorted(FILE_LABELS, rows[:, 0]).astype(np.uint8), rows[:, 1:]
 
-    def __init__(self, path="data/sign_mnist_train.csv", mean=(MEAN,), std=(STD,), augment=False):
+    def __init__(
+        self,
+        path="data/sign_mnist_train.csv",
+        mean=(MEAN,),
+        std=(STD,),
+        augment=False,
+        letters_only=False,
+    ):
         self.paths = [path] if isinstance(path, str | Path) else path
-        parts = [self.read_label_samples_from_csv(path) for path in self.paths]
-        self.lengths = [len(labels) for labels, _ in parts]  # images of each file
-        none = np.empty(0, np.uint8), np.empty((0, SIZE * SIZE), np.uint8)
-        labels, samples = map(np.concatenate, zip(none, *parts, strict=True))
+        parts = [(np.empty(0, np.uint8), np.empty((0, SIZE * SIZE), np.uint8))]
+        for path in self.paths:
+            labels, samples = read_label_samples(path)
+            kept = labels < NO_HAND + (not letters_only)
+            parts.append((labels[kept], samples[kept]))
+        self.lengths = [len(labels) for labels, _ in parts[1:]]  # images of each path
+        labels, samples = map(np.concatenate, zip(*parts, strict=True))
         self._samples = torch.from_numpy(samples).view(-1, 1, SIZE, SIZE)  # uint8
         self._labels = torch.from_numpy(labels).view(-1, 1).float()
         self._mean = torch.tensor(mean, dtype=torch.float32).view(-1, 1, 1)
@@ -101,8 +136,11 @@ class SignLanguageMNIST(Dataset):
         return self.__getitems__([idx])[0]
 
     def __getitems__(self, indices):
-        """The items at `indices`, a list. DataLoader asks for whole batches so: one pass through
-        torch for all images instead of one for each."""
+        """Return the items at `indices`, a list.
+
+        DataLoader asks for whole batches so: one pass through torch for all images instead of one
+        for each.
+        """
         images = self._samples[indices].float() / 255
         if self._augment:
             images = augment(images)
@@ -113,14 +151,19 @@ class SignLanguageMNIST(Dataset):
         ]
 
 
-FILE_LABELS = [*SignLanguageMNIST.get_label_mapping(), NO_HAND_LABEL]  # of the classes 0..24
+def read_label_samples(path):
+    """Read a csv file, or the pictures in the folders LETTER/ and no_hand/ of a folder."""
+    if not Path(path).is_dir():
+        return SignLanguageMNIST.read_label_samples_from_csv(path)
+    labels, images = read_signs(path, LETTERS, SIZE)
+    return labels, images.reshape(len(images), -1)
 
 
 def augment(images):
-    """A random variation of each image: moved, mirrored as a left hand, lit otherwise.
+    """Vary each image: moved, mirrored as a left hand, lit otherwise.
 
-    `images` is float32 (N, 1, 28, 28) in [0, 1], and so is what comes back. One call for a whole
-    batch: every image draws its own numbers from torch's global random generator.
+    float32 (N, 1, 28, 28) in [0, 1] -> the same. One call for a whole batch: every image draws its
+    own numbers from torch's global random generator.
     """
     grid = F.affine_grid(random_affine(len(images)), images.shape, align_corners=False)
     images = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
@@ -131,16 +174,16 @@ def augment(images):
 
 
 def random_affine(n):
-    """Affine maps (n, 2, 3) from an output image's coordinates, -1..1, to the input's."""
-    turn = uniform(n, math.radians(MAX_TURN))
+    """Draw affine maps (n, 2, 3) from an output image's coordinates, -1..1, to the input's."""
+    angle = uniform(n, math.radians(MAX_ANGLE))
     scale = 1 / (1 + uniform(n, MAX_ZOOM))
     mirror = torch.randint(0, 2, (n,)) * 2 - 1
     shear = uniform(n, MAX_SHEAR)
     theta = torch.empty(n, 2, 3)
-    theta[:, 0, 0] = mirror * scale * turn.cos()
-    theta[:, 0, 1] = mirror * scale * (shear - turn.sin())
-    theta[:, 1, 0] = scale * turn.sin()
-    theta[:, 1, 1] = scale * turn.cos()
+    theta[:, 0, 0] = mirror * scale * angle.cos()
+    theta[:, 0, 1] = mirror * scale * (shear - angle.sin())
+    theta[:, 1, 0] = scale * angle.sin()
+    theta[:, 1, 1] = scale * angle.cos()
     theta[:, :, 2] = uniform(2 * n, 2 * MAX_SHIFT).view(n, 2)  # coordinates span 2
     return theta
 
@@ -150,157 +193,74 @@ def uniform(n, limit):
 
 
 def get_train_test_loaders(batch_size=32, augment=True, sets=None, extra=()):
-    """DataLoaders of the training images (shuffled, augmented unless told otherwise) and the test
-    images (in order, as they are) of the data sets named `sets`, by default of all in data/; but
-    those without a hand are tested on only where `sets` names them. `extra` are paths of further
-    csv files to train on, as rendered hands.
+    """Load the training images, shuffled and augmented, and the test images.
 
-    Raises FileNotFoundError if there are none, UserError if a file is not as it must be.
+    Parameters: `batch_size`, images a batch; `augment`, whether training images are varied; `sets`,
+    names of data sets, by default all that are there and show letters; `extra`, paths of further
+    csv files (they count as rendered hands) or folders of pictures (photographs) to train on.
+    Returns: two DataLoaders. Labels are 0..23, and NO_HAND only if `sets` names WITHOUT_HAND.
+    Raises: FileNotFoundError if there are no data, UserError if a file is damaged.
+
+    >>> trainloader, testloader = get_train_test_loaders(sets=["rendered hands"])
+    >>> next(iter(trainloader))["image"].shape
+    torch.Size([32, 1, 28, 28])
     """
-    names = sets or available_sets()
-    tests = [SETS[name][1] for name in names if name != ROOMS or sets]
+    names = sets or [name for name in available_sets() if name != WITHOUT_HAND]
+    tests = [SETS[name][1] for name in names]
     testset = SignLanguageMNIST([find_csv(test) for test in tests if test])
-    trains = [find_csv(SETS[name][0]) for name in names]
-    trainset = SignLanguageMNIST([*trains, *extra], augment=augment)
-    sampler = weighted_sampler([*names, *(RENDERED for _ in extra)], trainset.lengths)
-    return (
-        DataLoader(trainset, batch_size=batch_size, sampler=sampler, shuffle=sampler is None),
-        DataLoader(testset, batch_size=batch_size, shuffle=False),
-    )
+    letters_only = WITHOUT_HAND not in names
+    trainset, kinds = load_trainset(names, extra, augment=augment, letters_only=letters_only)
+    return shuffled(trainset, kinds, batch_size), DataLoader(testset, batch_size)
 
 
-def weighted_sampler(kinds, lengths):
-    """A sampler that draws images of each kind as often as SHARES says, however many there are of
-    it. `kinds` and `lengths` say of which data set each file is, and how many images it holds.
+def get_train_validation_loaders(batch_size, extra=()):
+    """Load all training images, those without a hand too, less a share HELD_OUT of the letters.
 
-    An epoch has as many draws as there are images, with replacement: some come twice, some not at
-    all. None if all are of one kind: then every image comes once.
+    Held out are whole groups of near-duplicates, as they are: they tell how images that were not
+    trained on are read. Returns two DataLoaders, the second one None if nothing can be held out.
     """
-    counts = dict.fromkeys(kinds, 0)
-    for kind, length in zip(kinds, lengths, strict=True):
-        counts[kind] += length
-    if len(counts) == 1:
+    trainset, kinds = load_trainset(available_sets(), extra, augment=True)
+    labels = trainset._labels[:, 0].numpy()
+    held = hold_out(trainset._samples.numpy(), labels, len(LETTERS), HELD_OUT)
+    plain = copy.copy(trainset)
+    plain._augment = False
+    validation = DataLoader(Subset(plain, np.flatnonzero(held)), 256) if held.any() else None
+    trainset = Subset(trainset, np.flatnonzero(~held))
+    return shuffled(trainset, kinds[~held], batch_size), validation
+
+
+def load_trainset(names, extra, **options):
+    """Load training images; return them and the name of each image's data set, an array (N,)."""
+    paths = [*(find_csv(SETS[name][0]) for name in names), *extra]
+    kinds = [*names, *(PHOTOS if Path(path).is_dir() else RENDERED for path in extra)]
+    trainset = SignLanguageMNIST(paths, **options)
+    return trainset, np.repeat(kinds, trainset.lengths)
+
+
+def shuffled(dataset, kinds, batch_size):
+    """Build a DataLoader of a data set's images in random order, mixed by `weighted_sampler`."""
+    sampler = weighted_sampler(kinds)
+    return DataLoader(dataset, batch_size, shuffle=sampler is None, sampler=sampler)
+
+
+def weighted_sampler(kinds):
+    """Build a sampler that mixes the data sets in the proportions of SHARES, whatever their sizes.
+
+    `kinds` names each image's data set, (N,). An epoch has N draws, with replacement: some images
+    come twice, some not at all. None if there is one data set: then every image comes once.
+    """
+    names, numbers, counts = np.unique(kinds, return_inverse=True, return_counts=True)
+    if len(names) < 2:
         return None
-    weights = torch.tensor([SHARES[kind] / counts[kind] for kind in kinds])
-    return WeightedRandomSampler(weights.repeat_interleave(torch.tensor(lengths)), sum(lengths))
-
-
-# ================ plumbing: skip on first reading ================
-
-DATA = Path("data")
-HEADER = ",".join(["label", *(f"pixel{i}" for i in range(1, SIZE * SIZE + 1))])
-SETS = {  # training and test file of each data set, plain or .gz
-    SIGN_MNIST: ("sign_mnist_train.csv", "sign_mnist_test.csv"),
-    RENDERED: ("rendered_train.csv", "rendered_test.csv"),
-    PHOTOS: ("photos_train.csv", None),
-    ROOMS: ("no_hand_train.csv", "no_hand_test.csv"),
-}
-PUBLISHED = {  # sha256 of the rows as bytes (label, 784 pixels), so whatever the line ends
-    "sign_mnist_train.csv": "afb294e7892aa4f1c429db984fbffffbb5b4404b9712f5236b781a84827d4d36",
-    "sign_mnist_test.csv": "1d303308083b6cdd36f3891ee06f898678d2b56177f6221c53ffe70a6e8500df",
-}
-# Url, and the archive's sha256 where it is known. The csv files inside are checked in any case.
-KAGGLE = "https://www.kaggle.com/api/v1/datasets/download/datamunge/sign-language-mnist"
-TUTORIAL = "https://assets.digitalocean.com/articles/signlanguage_data/sign-language-mnist.tar.gz"
-KAGGLE_SHA256 = "fa1b513570d4348c6d6860e04e5854c59ef8eadb8c42a45d36bd1286ce3d489f"
-ARCHIVES = ((f"{KAGGLE}?datasetVersionNumber=1", KAGGLE_SHA256), (TUTORIAL, None))
-
-
-class DownloadError(UserError):
-    """The data set could not be downloaded."""
-
-
-def available_sets():
-    """The names of the data sets of which a file lies in data/. If there is none, Sign Language
-    MNIST's, so that whoever reads it says what is missing."""
-    there = [name for name in SETS if any(find_csv(file).exists() for file in SETS[name] if file)]
-    return there or [SIGN_MNIST]
-
-
-def find_csv(name, folder=DATA):
-    """The path of the csv file `name` in `folder`, plain or else .gz; the plain one if neither
-    is there."""
-    plain, packed = Path(folder, name), Path(folder, f"{name}.gz")
-    return packed if packed.exists() and not plain.exists() else plain
-
-
-def get_data(source=None):
-    """Make Sign Language MNIST ready in data/: copied from the folder `source` if given, else the
-    files that are there, else copied from the folder in SIGN_MNIST_DIR, else downloaded.
-
-    Raises UserError or OSError if that fails, and leaves data/ as it was.
-    """
-    if source is None:
-        if all(find_csv(name).exists() for name in PUBLISHED):
-            return
-        source = os.environ.get("SIGN_MNIST_DIR")
-    DATA.mkdir(exist_ok=True)
-    clear_drafts(DATA, "new")
-    with tempfile.TemporaryDirectory(prefix=draft_name("new"), dir=DATA) as new:
-        if source:
-            copy_from(Path(source), Path(new))
-        else:
-            download_to(Path(new))
-        for name in PUBLISHED:
-            os.replace(Path(new, name), DATA / name)
-
-
-def copy_from(source, folder):
-    """Copy the two csv files of `source`, plain or .gz, to `folder` after reading them."""
-    for name in PUBLISHED:
-        path = find_csv(name, source)
-        read_csv(path, HEADER, FILE_LABELS, f"{' and '.join(PUBLISHED)} must be in that folder")
-        open_plain = gzip.open if path.suffix == ".gz" else open
-        with open_plain(path, "rb") as file, open(Path(folder, name), "wb") as copy:
-            shutil.copyfileobj(file, copy)
-
-
-def download_to(folder):
-    """Download an archive, take the two csv files out of it and check them."""
-    failures = []
-    for url, sha256 in ARCHIVES:
-        try:
-            download(url, folder / "archive", sha256)
-            extract(folder / "archive", folder, PUBLISHED)
-            for path in [folder / name for name in PUBLISHED]:
-                dataset = SignLanguageMNIST(path)
-                if not is_published(path, dataset._labels, dataset._samples):
-                    raise UserError(f"{path.name} in the archive is not the published one")
-            return
-        except (UserError, OSError) as error:
-            failures.append(f"{url}: {in_a_line(error)}")
-    raise DownloadError(
-        f"no download: {'; '.join(failures)}. Get {' and '.join(PUBLISHED)} in another way, then "
-        "python step_2_dataset.py --from FOLDER"
-    )
-
-
-def is_published(path, labels, samples):
-    """Whether a SignLanguageMNIST's `labels` and `samples`, read from `path`, are those published
-    under that name."""
-    file_labels = np.array(FILE_LABELS, np.uint8)[labels.int()]
-    rows = np.column_stack([file_labels, samples.flatten(1)])
-    return hashlib.sha256(rows).hexdigest() == PUBLISHED[without_gz(path)]
-
-
-def without_gz(path):
-    return path.name.removesuffix(".gz")
-
-
-def describe(dataset):
-    """Print how many images each csv file of a SignLanguageMNIST holds."""
-    kinds = {file: kind for kind, files in SETS.items() for file in files}
-    parts = dataset._labels.split(dataset.lengths), dataset._samples.split(dataset.lengths)
-    for path, labels, samples in zip(dataset.paths, *parts, strict=True):
-        kind = kinds[without_gz(path)]
-        other = kind == SIGN_MNIST and not is_published(path, labels, samples)
-        note = " (note: not the published ones)" if other else ""
-        print(f"{path}: {len(labels):,} images, {kind}{note}")
+    weights = np.array([SHARES[name] for name in names]) / counts
+    return WeightedRandomSampler(weights[numbers], len(kinds))
 
 
 def draw_samples(dataset, variations=4):
-    """Of every letter in a SignLanguageMNIST an image and as many augmented `variations` of it,
-    float32 (1 + variations, 28, 28), by letter."""
+    """Draw an image of every letter and some augmented variations of it.
+
+    Returns float32 (1 + variations, 28, 28) by letter.
+    """
     samples = {}
     for number, letter in enumerate(LETTERS):
         found = (dataset._labels[:, 0] == number).nonzero()
@@ -332,8 +292,8 @@ def main(argv=None):
             raise
         print(f"Only the {RENDERED} that come with the project are used: {error}")
     train, test = get_train_test_loaders(2, sets=available_sets())
-    describe(train.dataset)
-    describe(test.dataset)
+    for dataset in (train.dataset, test.dataset):
+        describe(dataset.paths, dataset.lengths, dataset._labels, dataset._samples)
     print(next(iter(train)))
     save_samples("samples.png", draw_samples(train.dataset))
     print("samples.png: an image of every letter and its variations")

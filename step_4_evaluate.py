@@ -39,10 +39,10 @@ from step_2_dataset import (
     NO_HAND,
     PHOTOS,
     RENDERED,
-    ROOMS,
     SETS,
     SIZE,
     STD,
+    WITHOUT_HAND,
     SignLanguageMNIST,
     available_sets,
     find_csv,
@@ -200,9 +200,11 @@ def validate():
     # The rendered hands have backgrounds, as before a camera, where letters are less certain.
     letters = RENDERED if RENDERED in tests else next(iter(tests))
     threshold = choose_threshold(*tests[letters])
-    judged = [tests[name] for name in (letters, ROOMS) if name in tests]
+    judged = [tests[name] for name in (letters, WITHOUT_HAND) if name in tests]
     reports.print_accepted(threshold, *map(np.concatenate, zip(*judged, strict=True)))
-    matrices = {name: reports.confusion_matrix(*tests[name]) for name in tests if name != ROOMS}
+    matrices = {
+        name: reports.confusion_matrix(*tests[name]) for name in tests if name != WITHOUT_HAND
+    }
     for name, matrix in matrices.items():
         reports.print_letters(f"{name}, validation", matrix, LETTERS)
     save_confusion(PICTURE, matrices, LETTERS)
@@ -219,9 +221,9 @@ def get_loaders():
         (name, part): DataLoader(SignLanguageMNIST(find_csv(file)), BATCH_SIZE)
         for name in available_sets()
         for part, file in zip(("Training", "Validation"), SETS[name], strict=True)
-        if file and (name, part) != (ROOMS, "Training")
+        if file and (name, part) != (WITHOUT_HAND, "Training")
     }
-    if not any(part == "Validation" and name != ROOMS for name, part in loaders):
+    if not any(part == "Validation" and name != WITHOUT_HAND for name, part in loaders):
         raise UserError("data/: no letters to validate on; python step_2_dataset.py gets some")
     return loaders
 

@@ -26,8 +26,8 @@ import cv2
 import numpy as np
 
 from camera.hand import HandFinder, crop_square
-from camera.model import find_model, load_model, read_letters, shrink
-from camera.pictures import list_pictures, read_picture
+from camera.model import find_model, load_model, read_letters
+from camera.pictures import list_pictures, read_picture, shrink
 from camera.recorder import CODECS, Recorder
 from camera.speller import HOLD, Speller
 from camera.stream import Stream

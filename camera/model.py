@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 import onnxruntime as ort
 
@@ -13,7 +12,6 @@ from plumbing.faults import UserError, in_background
 from plumbing.flags import number
 
 ROOT = Path(__file__).parent.parent  # the project's folder
-TRIM = 0.02  # share of a crop that may be given up for speed
 ALPHABET = "ABCDEFGHIKLMNOPQRSTUVWXY"  # of a model that names none: the tutorial's
 SLOWEST = 10.0  # seconds a model may take for an image
 VIEWS = (False, False), (True, True), (False, True), (True, False)  # (zoomed, mirrored) or not
@@ -148,21 +146,6 @@ def zoom_matrix(size):
     place = np.arange(size) + 0.5
     source = (place - size / 2) * ZOOM + size / 2
     return np.clip(1 - abs(source[:, None] - place), 0, None).astype(np.float32)
-
-
-def shrink(crop, size):
-    """Shrink a square crop to what the model sees.
-
-    BGR uint8 (S, S, 3) -> grey uint8 (size, size).
-    """
-    whole = len(crop) // size * size  # whole ratios shrink ten times as fast
-    if whole >= (1 - TRIM) * len(crop):
-        edge = (len(crop) - whole) // 2
-        crop = crop[edge : edge + whole, edge : edge + whole]
-    while len(crop) % (2 * size) == 0:  # halving is quick, and leaves a quarter to be made grey
-        crop = cv2.resize(crop, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    grey = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)
-    return cv2.resize(grey, (size, size), interpolation=cv2.INTER_AREA)  # a mean: no aliasing
 
 
 def to_probabilities(logits, no_hand_logit):

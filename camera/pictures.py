@@ -6,9 +6,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from plumbing.faults import printable, silent
+from plumbing.faults import UserError, printable, silent
 
 LARGEST = 2**28  # bytes of a picture
+TRIM = 0.02  # share of a crop that may be given up for speed
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm"}
 
 
@@ -32,6 +33,21 @@ def read_picture(path):
         return None
 
 
+def list_signs(folder, alphabet):
+    """Return the (path, sign) of the pictures in `folder`/SIGN/, sorted by sign and name.
+
+    A sign is a letter of the alphabet or "NO_HAND"; the folders' names may be in lower case.
+    """
+    signs = {*alphabet, "NO_HAND"}
+    return [
+        (path, place.name.upper())
+        for place in sorted(Path(folder).glob("*/"))
+        if place.name.upper() in signs
+        for path in list_pictures(place)
+        if not path.name.startswith(".")  # what is being written
+    ]
+
+
 def read_letter_folders(folder, letters):
     """Give the pictures in folder/LETTER/ and folder/SOURCE/LETTER/, and those in no_hand/.
 
@@ -46,3 +62,34 @@ def read_letter_folders(folder, letters):
                 print(f"{printable(path)}: not a picture that can be read")
             else:
                 yield path, label, frame
+
+
+def shrink(crop, size):
+    """Shrink a square crop to what the model sees.
+
+    BGR uint8 (S, S, 3) -> grey uint8 (size, size).
+    """
+    whole = len(crop) // size * size  # whole ratios shrink ten times as fast
+    if whole >= (1 - TRIM) * len(crop):
+        edge = (len(crop) - whole) // 2
+        crop = crop[edge : edge + whole, edge : edge + whole]
+    while len(crop) % (2 * size) == 0:  # halving is quick, and leaves a quarter to be made grey
+        crop = cv2.resize(crop, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    grey = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)
+    return cv2.resize(grey, (size, size), interpolation=cv2.INTER_AREA)  # a mean: no aliasing
+
+
+def read_signs(folder, letters, size):
+    """Read the pictures of `read_letter_folders`: their centred squares, as a model sees them.
+
+    Returns labels uint8 (N,) and images uint8 (N, size, size). Raises UserError if there are none.
+    """
+    labels, images = [], []
+    for _, label, frame in read_letter_folders(folder, letters):
+        side = min(frame.shape[:2])
+        top, left = (frame.shape[0] - side) // 2, (frame.shape[1] - side) // 2
+        labels.append(label)
+        images.append(shrink(frame[top : top + side, left : left + side], size))
+    if not images:
+        raise UserError(f"{printable(folder)}: no pictures in its folders A/, B/ ... or no_hand/")
+    return np.array(labels, np.uint8), np.array(images)

@@ -1,5 +1,4 @@
-"""Plumbing: what torch.save writes, read with care, as it may be damaged or not be that at all.
-Skip it on first reading."""
+"""Read and write what torch.save writes: with care, as a file may be damaged or none of these."""
 
 import io
 import pickle
@@ -11,7 +10,7 @@ import torch
 
 from plumbing.download import ARCHIVE_ERRORS
 from plumbing.faults import UserError
-from plumbing.files import require_file
+from plumbing.files import require_file, write_file
 
 MAX_STATE = 200_000_000  # bytes of a file to load: 1,700,000 are written, or three times as many
 # What torch.load, and zipfile before it, raises for what is not written by torch.save.
@@ -66,3 +65,58 @@ def are_alike(state, other):
         kinds = [(x.shape, x.dtype, x.layout, x.is_meta) for x in (state, other)]
         return kinds[0] == kinds[1]
     return True
+
+
+def to_progress(net, optimizer, settings, history):
+    """Return all that a training needs to go on after the epochs of `history`."""
+    return {
+        "net": net.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "settings": settings,
+        "history": history,
+    }
+
+
+def save_progress(path, *progress):
+    """Write what `to_progress` gives to a file."""
+    write_file(path, to_bytes(to_progress(*progress)))
+
+
+def load_progress(path, net, optimizer, scheduler, settings):
+    """Bring a new net, optimizer and scheduler to where the run that wrote `path` was.
+
+    Returns its history.
+
+    Raises FileNotFoundError if there is nothing to resume, UserError if that run had other
+    `settings` or another network.
+    """
+    state = load_state(path, "there is no unfinished run to resume; train without --resume")
+    expected = to_progress(net, optimizer, settings, [(1.0, 1.0)])
+    weights = enumerate(net.parameters())
+    expected["optimizer"]["state"] = {i: {"momentum_buffer": w.data} for i, w in weights}
+    history = state.get("history") if isinstance(state, dict) else None
+    if isinstance(history, list):
+        expected["history"] *= len(history)
+    foreign = UserError(f"{path}: not of a training of this network; train without --resume")
+    if not are_alike(state, expected):
+        raise foreign
+    for name, value in settings.items():
+        if (then := state["settings"][name]) != value:
+            raise UserError(
+                f"{path}: the unfinished run had {name} {then}, not {value}; give the same flags "
+                "and data, or train without --resume"
+            )
+    if not 1 <= len(history) <= settings["epochs"] or not all(map(is_possible, history)):
+        raise foreign
+    net.load_state_dict(state["net"])
+    optimizer.load_state_dict(state["optimizer"])
+    steps = scheduler.total_steps * len(history) // settings["epochs"]
+    scheduler.load_state_dict({"last_epoch": steps - 1, "_step_count": steps + 1})
+    scheduler.step()
+    return history
+
+
+def is_possible(result):
+    """Return whether a loss and an accuracy can be of an epoch."""
+    loss, accuracy = result
+    return 0 <= loss < 1e30 and 0 <= accuracy <= 1

@@ -1,4 +1,4 @@
-"""Pictures that steps 2, 3 and 4 write. Plumbing: skip it on first reading."""
+"""Draw the pictures that steps 2, 3 and 4 write."""
 
 import io
 import math
@@ -8,14 +8,16 @@ import numpy as np
 
 from plumbing.files import write_file
 
-# No window is opened, and with a wrong name in it matplotlib cannot be imported.
+# No window is opened, and matplotlib cannot be imported if this names a wrong backend.
 os.environ.pop("MPLBACKEND", None)
 from matplotlib.figure import Figure
 
 
 def save_confusion(path, matrices, letters):
-    """Write a picture of confusion matrices, int (N, N) by the name of their data set: a cell's
-    share of its row as a shade, its count as text. `letters` are the N classes."""
+    """Write a picture of confusion matrices: counts as text, shares of their rows as shades.
+
+    matrices: a dict of data set's name -> int (N, N); letters: the names of the N classes.
+    """
     figure = Figure(figsize=(8 * len(matrices), 8.3), layout="constrained")
     for number, (name, matrix) in enumerate(matrices.items(), start=1):
         mistakes = matrix.sum() - np.trace(matrix)
@@ -34,8 +36,10 @@ def save_confusion(path, matrices, letters):
 
 
 def save_grid(path, tiles, columns=10, rows=6):
-    """Write a picture of the first of `tiles`: (image, title, Path of its file) each, the image
-    being uint8 (H, W), grey."""
+    """Write a picture of the first `columns` times `rows` tiles.
+
+    A tile is (image, title, Path of its file); the image is grey, uint8 (H, W).
+    """
     figure = Figure(figsize=(1.4 * columns, 1.75 * rows), layout="constrained")
     for place, (image, title, source) in enumerate(tiles[: columns * rows], start=1):
         axes = figure.add_subplot(rows, columns, place, xticks=[], yticks=[])
@@ -47,8 +51,10 @@ def save_grid(path, tiles, columns=10, rows=6):
 
 
 def save_samples(path, samples):
-    """Write a picture of a row of images for each letter. `samples` gives float32 (N, H, W) in
-    [0, 1], grey, by letter."""
+    """Write a picture with a row of images for each letter.
+
+    samples: a dict of letter -> grey images, float32 (N, H, W) in [0, 1].
+    """
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     figure.suptitle("One image of every letter, and what augmentation makes of it")
     for place, (letter, images) in enumerate(samples.items(), start=1):
@@ -65,9 +71,9 @@ def save_curves(path, history):
     losses, accuracies = zip(*history, strict=True)
     epochs = range(1, len(history) + 1)
     figure = Figure(figsize=(9, 3.5), layout="constrained")
-    curves = (("loss", losses, "tab:red"), ("accuracy", accuracies, "tab:blue"))
+    curves = (("Training loss", losses, "tab:red"), ("Accuracy", accuracies, "tab:blue"))
     for place, (name, values, color) in enumerate(curves, start=1):
-        axes = figure.add_subplot(1, 2, place, xlabel="epoch", title=f"Training {name} ")
+        axes = figure.add_subplot(1, 2, place, xlabel="epoch", title=name)
         axes.plot(epochs, values, color=color, marker="o")
         axes.set_title(f"{values[-1]:.4f}", loc="right", color=color)
         axes.xaxis.get_major_locator().set_params(integer=True)
@@ -76,7 +82,7 @@ def save_curves(path, history):
 
 
 def write_figure(path, figure):
-    """Write a matplotlib figure as PNG to `path` as `whole_file` does."""
+    """Write a matplotlib figure as a PNG file, whole or not at all."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
     write_file(path, buffer.getvalue())

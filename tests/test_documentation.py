@@ -43,7 +43,7 @@ def started(words):
     """Return the module that a command starts and its arguments, or (None, []) for others."""
     if words and PYTHON.match(words[0]):
         words = words[1:]
-    if words[:1] == ["-m"] and len(words) > 1 and words[1].startswith("tools."):
+    if words[:1] == ["-m"] and len(words) > 1 and re.fullmatch(r"tools[.\w]+[a-z]", words[1]):
         return words[1], words[2:]
     if words and re.fullmatch(r"(step_\w+|tools/[\w/]+)\.py", words[0]):
         return words[0].removesuffix(".py"), words[1:]

@@ -9,7 +9,8 @@ pytest.importorskip("anny", reason="anny is not installed (pip install -r tools/
 import cv2
 import numpy as np
 
-from step_6_camera import load_model, read_letters, shrink
+from camera.model import load_model, read_letters
+from camera.pictures import shrink
 from tools import draw_chart
 
 CELL = 160  # pixels, as in the module's docstring

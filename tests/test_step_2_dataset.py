@@ -1,11 +1,14 @@
 import gzip
 import hashlib
 import io
+import math
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -20,12 +23,17 @@ from conftest import (
     snapshot,
     write_csv,
 )
+from torch import nn, optim
 from torch.utils.data import DataLoader
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.v2.functional import affine
 
 import step_2_dataset as step_2
 from plumbing import read_csv
+from plumbing import sign_mnist as sign_mnist_files
 from plumbing.faults import UserError
-from step_2_dataset import SignLanguageMNIST, get_train_test_loaders
+from plumbing.near_duplicates import hold_out
+from step_2_dataset import SIZE, SignLanguageMNIST, get_train_test_loaders
 
 ZEROS = ",".join(["0"] * 784)
 NAMES = ("sign_mnist_train.csv", "sign_mnist_test.csv")
@@ -255,7 +263,8 @@ def drawn_shares(loader, lengths):
 @pytest.mark.parametrize("order", [1, -1])
 def test_each_kind_of_images_has_its_share_whatever_their_numbers(data, monkeypatch, order):
     """480 of Sign Language MNIST, 24 rendered ones in data/ and 72 in another file."""
-    monkeypatch.setattr(step_2, "SHARES", {"Sign Language MNIST": 1, "rendered hands": 3})
+    shares = {"Sign Language MNIST": 1, "rendered hands": 3}
+    monkeypatch.setattr(step_2, "SHARES", step_2.SHARES | shares)
     write_csv(data / "data/rendered_train.csv", *draw_letters(24, seed=2))
     write_csv(data / "data/rendered_test.csv", *draw_letters(24, seed=3))
     write_csv(data / "more.csv", *draw_letters(72, seed=4))
@@ -269,22 +278,22 @@ def test_each_kind_of_images_has_its_share_whatever_their_numbers(data, monkeypa
 
 
 def test_photographs_and_images_without_a_hand_have_theirs(data, monkeypatch):
-    """Two and one in eleven where all kinds are there; letters alone are tested on."""
-    weights = dict(zip(step_2.SHARES, (2, 6, 2, 1), strict=True))
+    """Two and one in eleven where four kinds are there."""
+    weights = dict(zip(step_2.SHARES, (2, 6, 2, 1, 9), strict=True))
     monkeypatch.setattr(step_2, "SHARES", weights)
     write_csv(data / "data/rendered_train.csv", *draw_letters(48, seed=2))
     write_csv(data / "data/rendered_test.csv", *draw_letters(24, seed=3))
     write_csv(data / "data/photos_train.csv", *draw_letters(48, seed=4))
     write_no_hand(data)
     names = ["Sign Language MNIST", "rendered hands", "photographs", "no hand"]
-    assert step_2.available_sets() == names == list(step_2.SHARES)
+    assert step_2.available_sets() == names == list(step_2.SHARES)[:4]
     torch.manual_seed(0)
-    train, test = get_train_test_loaders()
-    assert (len(train.dataset), len(test.dataset)) == (480 + 48 + 48 + 40, 96 + 24)
+    train, test = get_train_test_loaders(sets=names)
+    assert (len(train.dataset), len(test.dataset)) == (480 + 48 + 48 + 40, 96 + 24 + 10)
     shares, _ = drawn_shares(train, [480, 48, 48, 40])
     assert shares == pytest.approx([2 / 11, 6 / 11, 2 / 11, 1 / 11], abs=0.02)
     (data / "data/photos_train.csv").unlink()
-    shares, _ = drawn_shares(get_train_test_loaders()[0], [480, 48, 40])
+    shares, _ = drawn_shares(get_train_test_loaders(sets=step_2.available_sets())[0], [480, 48, 40])
     assert shares == pytest.approx([2 / 9, 6 / 9, 1 / 9], abs=0.02)
 
 
@@ -359,7 +368,7 @@ def small_files(tmp_path_factory, monkeypatch):
         write_csv(folder / name, images, labels)
         rows = np.column_stack([labels, images]).astype(np.uint8)
         published[name] = hashlib.sha256(rows).hexdigest()
-    monkeypatch.setattr(step_2, "PUBLISHED", published)
+    monkeypatch.setattr(sign_mnist_files, "PUBLISHED", published)
     return folder
 
 
@@ -376,7 +385,7 @@ def archives(serve, monkeypatch):
                     archive.writestr(name, content)
             packed[str(number)] = buffer.getvalue()
         url = serve(packed)
-        monkeypatch.setattr(step_2, "ARCHIVES", [(url + name, None) for name in packed])
+        monkeypatch.setattr(sign_mnist_files, "ARCHIVES", [(url + name, None) for name in packed])
 
     return start
 
@@ -480,7 +489,7 @@ def test_script_reads_each_file_once(data, monkeypatch):
 
 
 def test_without_a_download_the_rendered_hands_are_used(workdir, monkeypatch, capsys):
-    monkeypatch.setattr(step_2, "ARCHIVES", [("http://127.0.0.1:9/archive", None)])
+    monkeypatch.setattr(sign_mnist_files, "ARCHIVES", [("http://127.0.0.1:9/archive", None)])
     with pytest.raises(UserError, match="no download"):
         step_2.main([])
     write_csv("data/rendered_train.csv", *draw_letters(48))
@@ -530,3 +539,90 @@ def test_real_data_set_is_the_published_one(sign_mnist):
         assert dataset._samples.shape == (count, 1, 28, 28)
         assert len(set(dataset._labels[:, 0].tolist())) == 24
         assert step_2.is_published(sign_mnist / name, dataset._labels, dataset._samples)
+
+
+def test_the_tutorials_own_loop_runs_on_the_loaders(data):
+    """Images without a hand are not among them: their label fits no network of 24 logits."""
+    write_no_hand(data)
+    trainloader, testloader = get_train_test_loaders()
+    net = nn.Sequential(nn.Flatten(), nn.Linear(SIZE * SIZE, 24))
+    criterion, optimizer = nn.CrossEntropyLoss(), optim.SGD(net.parameters(), lr=0.01)
+    for batch in [*trainloader, *testloader]:
+        optimizer.zero_grad()
+        loss = criterion(net(batch["image"]), batch["label"][:, 0].long())
+        loss.backward()
+        optimizer.step()
+    assert len(trainloader.dataset) == 480
+
+
+def test_a_folder_of_pictures_is_a_data_set(data):
+    for letter, grey in (("A", 40), ("y", 80), ("no_hand", 120)):
+        (data / "my_hand" / letter).mkdir(parents=True)
+        picture = np.full((50, 80, 3), grey, np.uint8)
+        picture[:, :15] = picture[:, 65:] = 255  # outside the centred square
+        cv2.imwrite(str(data / "my_hand" / letter / "1.png"), picture)
+    dataset = SignLanguageMNIST("my_hand", mean=(0,), std=(1,))
+    assert dataset._labels[:, 0].tolist() == [0, 24, 23]
+    assert [item["image"].mean().item() * 255 for item in dataset] == pytest.approx([40, 120, 80])
+    assert "my hand" in step_2.available_sets()
+    loader, _ = step_2.get_train_validation_loaders(32)
+    assert "my_hand" in map(str, loader.dataset.dataset.paths)
+    (data / "my_hand/A/1.png").unlink()
+    (data / "empty").mkdir()
+    with pytest.raises(UserError, match=r"^empty: no pictures in its folders A/, B/"):
+        SignLanguageMNIST("empty")
+
+
+def test_whole_groups_of_near_duplicates_are_held_out():
+    rng = np.random.default_rng(0)
+    photographs = rng.integers(0, 256, (60, 1, 7, 7)).repeat(4, 2).repeat(4, 3)
+    images = np.clip(photographs.repeat(5, 0) + rng.normal(0, 8, (300, 1, 28, 28)), 0, 255)
+    classes = np.repeat([0, 1, 24], 100)
+    held = hold_out(images.astype(np.uint8), classes, 24, 0.1)
+    assert held[:200].reshape(40, 5).mean(1).tolist() == held[:200:5].astype(float).tolist()
+    assert (held[:100].sum(), held[100:200].sum(), held[200:].sum()) == (10, 10, 0)
+    assert np.array_equal(held, hold_out(images.astype(np.uint8), classes, 24, 0.1))
+
+
+def test_what_is_held_out_is_neither_trained_on_nor_varied(workdir):
+    (workdir / "data").mkdir()
+    for part in ("train", "test"):
+        shutil.copy(ROOT / f"data/rendered_{part}.csv.gz", workdir / "data")
+    loader, held_out = step_2.get_train_validation_loaders(64)
+    trained, held = {*loader.dataset.indices}, {*held_out.dataset.indices}
+    assert not trained & held
+    assert len(trained | held) == 13_200
+    assert 0.03 < len(held) / 13_200 < 0.06
+    item = held_out.dataset[0]["image"]
+    assert torch.equal(item, held_out.dataset[0]["image"])
+
+
+def test_images_without_a_hand_in_other_files_are_no_letters_either(data):
+    """Those of my_hand/no_hand/, or of a file named by --data, come where they are asked for."""
+    write_csv("more.csv", np.zeros((3, 784), np.uint8), [3, 26, 26])
+    (data / "my_hand/no_hand").mkdir(parents=True)
+    cv2.imwrite("my_hand/no_hand/1.png", np.zeros((30, 30, 3), np.uint8))
+    train, _ = get_train_test_loaders(extra=["more.csv"])
+    assert train.dataset.lengths == [480, 0, 1]
+    assert train.dataset._labels.max() < step_2.NO_HAND
+    train, _ = step_2.get_train_validation_loaders(32, extra=["more.csv"])
+    assert (train.dataset.dataset._labels == step_2.NO_HAND).sum() == 3
+
+
+def test_an_empty_folder_my_hand_is_no_data_set(data):
+    (data / "my_hand").mkdir()
+    assert step_2.available_sets() == ["Sign Language MNIST"]
+
+
+def test_images_are_turned_and_zoomed_as_torchvision_does_it(monkeypatch):
+    """10 degrees to the left, 1.15 times as large."""
+    y, x = torch.meshgrid(torch.arange(28.0), torch.arange(28.0), indexing="ij")
+    image = torch.exp(-((x - 17).square() + (y - 11).square() / 3) / 12)[None, None]
+    draws = iter([math.radians(10), 0.15, 0, 0])  # angle, zoom, shear, shift
+    monkeypatch.setattr(step_2, "uniform", lambda n, _: torch.full((n,), next(draws)))
+    monkeypatch.setattr(torch, "randint", lambda *_: torch.ones(1, dtype=torch.int64))
+    grid = nn.functional.affine_grid(step_2.random_affine(1), image.shape, align_corners=False)
+    ours = nn.functional.grid_sample(image, grid, align_corners=False)
+    theirs = affine(image, -10, [0, 0], 1.15, [0], InterpolationMode.BILINEAR)
+    torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
+    assert (ours - image).abs().max() > 0.1

@@ -18,9 +18,11 @@ from torch import nn, optim
 from torch.utils.data import DataLoader
 
 import step_3_train as step_3
+from plumbing.checkpoints import are_alike
 from plumbing.faults import UserError
 from step_2_dataset import SignLanguageMNIST, get_train_test_loaders
 from step_3_train import Net, fit, train
+from tools import distill
 
 
 def states_equal(first, second):
@@ -37,7 +39,7 @@ def trained(epochs=2, seed=1, extra=(), repeats=0, **options):
 def load(extra=(), repeats=0):
     """A DataLoader of the data and `extra`, or an Answered one if it `repeats` answers."""
     loader, _ = get_train_test_loaders(48, extra=extra)
-    return step_3.Answered(loader, shout, repeats, torch.device("cpu")) if repeats else loader
+    return distill.SoftTargets(loader, shout, repeats, torch.device("cpu")) if repeats else loader
 
 
 def shout(images):
@@ -113,7 +115,7 @@ def test_blur_is_the_mean_of_the_square_around_a_pixel_within_the_image():
 
 
 def test_a_teacher_takes_and_gives_what_net_does():
-    teacher, images = step_3.Teacher().eval(), torch.randn(3, 1, 28, 28)
+    teacher, images = distill.Teacher().eval(), torch.randn(3, 1, 28, 28)
     assert teacher(images).shape == (3, len(LETTERS))
     torch.testing.assert_close(teacher(images)[1:2], teacher(images[1:2]), atol=1e-5, rtol=1e-5)
 
@@ -130,20 +132,20 @@ def test_net_learns_what_its_teacher_says_whatever_the_labels(data):
 
     torch.manual_seed(0)
     net = Net()
-    fit(net, step_3.Answered(trainloader, teacher, 2, torch.device("cpu")), 2, 0.1)
+    fit(net, distill.SoftTargets(trainloader, teacher, 2, torch.device("cpu")), 2, 0.1)
     with torch.no_grad():
         logits = F.pad(net.eval()(torch.stack(images)), (0, 1))
     assert logits.argmax(1).tolist() == [1, len(LETTERS)]
 
 
 def test_teacher_is_trained_and_learned_from_by_the_script(data, capsys):
-    step_3.main(["--deep", "--epochs", "1"])
+    distill.main(["--deep", "--epochs", "1"])
     assert not (data / "checkpoint.pth").exists()
-    step_3.main(["--teacher", "teacher.pth", "--epochs", "1"])
+    distill.main(["--teacher", "teacher.pth", "--epochs", "1"])
     step_3.load_net()
     assert "teacher.pth: the trained network" in capsys.readouterr().out
     with pytest.raises(UserError, match=r"checkpoint.pth: weights of another network"):
-        step_3.main(["--teacher", "teacher.pth", "checkpoint.pth", "--epochs", "1"])
+        distill.main(["--teacher", "teacher.pth", "checkpoint.pth", "--epochs", "1"])
 
 
 def test_start_trains_on_from_the_weights_of_a_file(data):
@@ -153,7 +155,7 @@ def test_start_trains_on_from_the_weights_of_a_file(data):
     for name, after in step_3.load_net().named_parameters():
         torch.testing.assert_close(after, before[name], msg=name)
     with pytest.raises(UserError, match=r"checkpoint.pth: weights of another network"):
-        step_3.main(["--deep", "--start", "checkpoint.pth", "--epochs", "1"])
+        distill.main(["--deep", "--start", "checkpoint.pth", "--epochs", "1"])
 
 
 def test_an_epoch_shows_each_image_and_its_answer_several_times(data):
@@ -165,7 +167,7 @@ def test_an_epoch_shows_each_image_and_its_answer_several_times(data):
         return shout(images)
 
     loader, _ = get_train_test_loaders(100)
-    answered = step_3.Answered(loader, teacher, 3, torch.device("cpu"))
+    answered = distill.SoftTargets(loader, teacher, 3, torch.device("cpu"))
     batches = list(answered)
     assert len(batches) == len(answered) == 3 * 5
     assert len(asked) == 480
@@ -182,13 +184,13 @@ def test_an_epoch_shows_each_image_and_its_answer_several_times(data):
         for name in first:
             torch.testing.assert_close(other[name][order[1]], first[name][order[0]])
     logits = F.pad(shout(second["image"]), (0, 1))
-    torch.testing.assert_close(second["answers"], logits.softmax(dim=1), atol=1e-5, rtol=0)
+    torch.testing.assert_close(second["soft_target"], logits.softmax(dim=1), atol=1e-5, rtol=0)
 
 
 def test_several_teachers_are_taken_for_one_by_their_mean():
     teachers, images = [Net().eval(), Net().eval()], torch.randn(3, 1, 28, 28)
     mean = (teachers[0](images) + teachers[1](images)) / 2
-    torch.testing.assert_close(step_3.average(teachers)(images), mean)
+    torch.testing.assert_close(distill.average(teachers)(images), mean)
 
 
 def test_training_makes_no_letter_probable_where_no_hand_is(data):
@@ -236,12 +238,12 @@ def test_a_loss_that_is_no_number_is_named(data):
 
 
 def test_bfloat16_is_for_cpus_that_have_it(monkeypatch):
-    able = {}
+    able, net, images = {}, nn.Linear(2, 2), torch.zeros(1, 2)
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
-    assert not step_3.has_fast_bf16(torch.device("cpu"))
+    assert step_3.run_fast(net, images).dtype == torch.float32
     able |= {"avx2": True, "avx512_bf16": False, "amx_bf16": True}
-    assert step_3.has_fast_bf16(torch.device("cpu"))
-    assert not step_3.has_fast_bf16(torch.device("cuda"))
+    assert step_3.run_fast(net, images).dtype == torch.bfloat16
+    assert step_3.run_fast(net.to("meta"), images.to("meta")).dtype == torch.float32
 
 
 def test_train_as_the_tutorial_calls_it(data, capsys):
@@ -320,7 +322,7 @@ def test_resumed_run_ends_where_an_uninterrupted_one_does(data, monkeypatch, rep
 def test_resume_refuses_another_run(data):
     trained(epochs=1, unfinished="unfinished.pth")
     changes = {"epochs 1, not 2": {"epochs": 2}, "seed 1, not 2": {"seed": 2}}
-    changes |= {"repeats 0, not 2": {"repeats": 2}}
+    changes |= {"batches 10, not 20": {"repeats": 2}}
     for name, change in changes.items():
         with pytest.raises(UserError, match=name):
             trained(**{"epochs": 1} | change, unfinished="unfinished.pth", resume=True)
@@ -528,7 +530,7 @@ def test_what_torch_did_not_write_is_named(workdir, content):
 def test_tensors_that_torch_warns_of_are_refused_in_silence(workdir):
     """The tests' warnings are errors."""
     torch.save({"weights": torch.eye(3).to_sparse()}, "checkpoint.pth")
-    assert not step_3.are_alike(step_3.load_state("checkpoint.pth"), {"weights": torch.eye(3)})
+    assert not are_alike(step_3.load_state("checkpoint.pth"), {"weights": torch.eye(3)})
 
 
 def test_flipped_bits_give_the_same_state_or_one_line(workdir):

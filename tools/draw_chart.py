@@ -218,11 +218,15 @@ def to_fixed(points):
     return np.rint(np.asarray(points) * 16).astype(np.int32)
 
 
-def main(argv=None):
+def parse_args(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--out", type=ending(".png"), default=CHART, help="file to write (%(default)s)")
-    write_chart(parser.parse_args(argv).out)
+    return parser.parse_args(argv)
+
+
+def main(argv=None):
+    write_chart(parse_args(argv).out)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,8 @@ from plumbing.faults import UserError, run
 from plumbing.files import write_file
 from plumbing.flags import nonempty
 from plumbing.progress import Progress
-from step_2_dataset import DATA, HEADER, LETTERS, SIZE
+from plumbing.sign_mnist import DATA, HEADER
+from step_2_dataset import LETTERS, SIZE
 
 TABLE = Path(__file__).parents[1] / "data/photos.csv"
 RESULT = DATA / "photos_train.csv.gz"

@@ -2,14 +2,15 @@
 
     python -m tools.learn_motion --films 3000 --out pretrained/motion.npz
 
-It renders the films of `--seed`, shows each of them a few times, changed as cameras and people
-differ, to the model whose probabilities it will be given, and trains for two minutes: 16 minutes in
-all on two cores. On 250 other films, full of what is to be told apart, it finds 96 % of 369 J and Z
-at 0.2 false ones a minute; 83 % at 0.4 where only what exceeds REST, not STIR, counts as movement.
-So read, two fully connected layers found 69 % at 0.4 after 800 films, with 32 units, and 74 % at
-0.2 after 3,000, with 192. On 61 films, after 168: such layers 65 % at 1.3, without the
-probabilities 62 % at 1.9; the path of the flow matched to drawn letters, in the manner of the $1
-recognizer (Wobbrock et al., 2007), 26 % at 2.4, to rendered ones 28 % at 5.4.
+It renders the films of `--seed` and shows each a few times to the model, changed as cameras and
+people differ. Then it trains for two minutes: 16 minutes in all on two cores.
+
+On 250 other films, full of movements that are no sign, it finds 96 % of 369 J and Z at 0.2 false
+ones a minute. It found 83 % at 0.4 where only what exceeds REST, not STIR, counted as movement. So
+read, two fully connected layers found 69 % at 0.4 with 32 units, after 800 films, and 74 % at 0.2
+with 192 units, after 3,000. On 61 films, after 168: such layers 65 % at 1.3, without the model's
+probabilities 62 % at 1.9; the path of the flow matched to drawn letters, after the $1 recognizer
+(Wobbrock et al., 2007), 26 % at 2.4, to rendered ones 28 % at 5.4.
 """
 
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
@@ -25,6 +26,7 @@ import torch
 import torch.nn as nn
 from torch.nn import functional
 
+from camera.model import find_model, load_model, read_letters
 from camera.motion import (
     CELLS,
     NAMES,
@@ -37,11 +39,10 @@ from camera.motion import (
     Motion,
     mirrored,
 )
-from plumbing.download import Progress
 from plumbing.faults import run
 from plumbing.files import write_file
-from plumbing.flags import number
-from step_6_camera import find_model, load_model, read_letters
+from plumbing.flags import bounded
+from plumbing.progress import Progress
 from tools.render_films import draw_film, random_items
 from tools.render_hands import ending, read_poses, start_workers
 
@@ -52,7 +53,7 @@ EPOCHS, BATCH, RATE, DECAY, DROPOUT = 6, 256, 3e-3, 1e-2, 0.4
 
 
 def film_of(seed, number):
-    """Film `number` of a seed, and what its hand was asked to do."""
+    """Draw film `number` of a seed: a Film."""
     rng = np.random.default_rng([seed, number])
     pace = {"slot": rng.uniform(0.4, 1.2), "share": rng.uniform(0.35, 0.65)}
     fps = float(rng.choice([15, 20, 25, 30]))
@@ -60,8 +61,10 @@ def film_of(seed, number):
 
 
 def changed(film, rng):
-    """The film as another camera, nearer or farther, would see it, faster or slower: its images and
-    times, and by how much these are longer."""
+    """Change a film: another camera, nearer or farther, a faster or slower hand.
+
+    Returns images uint8 (n, 28, 28), times (n,), and the factor by which these are longer.
+    """
     angle, zoom = rng.normal(0, 6), rng.uniform(0.85, 1.15)
     change = cv2.getRotationMatrix2D((SIDE / 2, SIDE / 2), angle, zoom)
     change[:, 2] += rng.normal(0, 1.2, 2)
@@ -74,15 +77,15 @@ def changed(film, rng):
 
 
 def windows_of(model, images, times):
-    """Yield each time at which a sign may end, with the window (STEPS, ...) that Motion sees."""
+    """Yield each time at which a sign may end, and the window (STEPS, ...) that Motion sees."""
     motion = Motion(model.alphabet)
-    for turn, (image, now) in enumerate(zip(images, times, strict=True)):
-        if motion.observe(image, read_letters(model, image, turn), now):
+    for frame_number, (image, now) in enumerate(zip(images, times, strict=True)):
+        if motion.observe(image, read_letters(model, image, frame_number), now):
             yield now, motion.window()
 
 
 def label(signs, now, slower=1.0):
-    """0: no sign ends now; 1, 2: J, Z does; -1: it may be read or not."""
+    """Return which sign ends now: 0 none, 1 J, 2 Z; -1: reading it is neither right nor wrong."""
     for sign, start, end in signs:
         start, end = start * slower, end * slower
         length = end - start
@@ -93,7 +96,7 @@ def label(signs, now, slower=1.0):
 
 
 def examples(model, film, rng):
-    """Windows (n, STEPS, ...) float32 and labels (n,) of VERSIONS of a film."""
+    """Make windows float32 (n, STEPS, ...) and labels (n,) of VERSIONS of a film."""
     inputs = [np.empty((0, STEPS, 2 * CELLS**2 + 3), np.float32)]
     labels = [np.empty(0, int)]
     for _ in range(VERSIONS):
@@ -106,7 +109,7 @@ def examples(model, film, rng):
 
 
 class MotionNet(nn.Sequential):
-    """What camera.motion.read computes: logits (n, 3) of windows (n, 2 * CELLS**2 + 3, STEPS)."""
+    """The network of camera.motion.read: windows (n, 2 * CELLS**2 + 3, STEPS) -> logits (n, 3)."""
 
     def __init__(self):
         steps = (STEPS - SPAN) // STRIDES[0] + 1
@@ -125,7 +128,7 @@ class MotionNet(nn.Sequential):
         )
 
     def weights(self):
-        """Its weights as camera.motion.read takes them."""
+        """Return the weights as camera.motion.read takes them, a list of arrays."""
         weights, channels = [], len(SCALE)
         for layer in self:
             if isinstance(layer, nn.Conv1d | nn.Linear):
@@ -137,8 +140,10 @@ class MotionNet(nn.Sequential):
 
 
 def fit(inputs, labels, seed=0):
-    """Train the network on windows (n, STEPS, ...) and labels (n,), half of the batches as in a
-    mirror; return its weights."""
+    """Train the network on windows (n, STEPS, ...) and labels (n,); every other batch is mirrored.
+
+    Returns its weights.
+    """
     torch.manual_seed(seed)
     torch.set_num_threads(1)
     net, labels = MotionNet(), torch.tensor(labels)
@@ -158,8 +163,7 @@ def fit(inputs, labels, seed=0):
 
 
 def vary(windows):
-    """Windows (n, STEPS, ...) of larger and smaller movements, with noise, and of a model that is
-    more and less certain."""
+    """Vary windows (n, STEPS, ...): size of the movement, noise, certainty of the model."""
     count = len(windows)
     flow, evidence = windows[..., :-3], windows[..., -3:]
     flow = flow * torch.exp(0.15 * torch.randn(count, 1, 1)) + 0.02 * torch.randn_like(flow)
@@ -179,9 +183,9 @@ def parse_args(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--model", metavar="FILE", default=str(find_model()), help="ONNX file (%(default)s)")
-    add("--films", type=number(int, 1, 10**6), default=3000, help="films to render (3000)")
-    add("--seed", type=number(int, 0, 2**31), default=1, help="same seed, same films (1)")
-    add("--workers", type=number(int, 1, 1000), default=2, help="processes to use (2)")
+    add("--films", type=bounded(int, 1, 10**6), default=3000, help="films to render (3000)")
+    add("--seed", type=bounded(int, 0, 2**31), default=1, help="same seed, same films (1)")
+    add("--workers", type=bounded(int, 1, 1000), default=2, help="processes to use (2)")
     add("--out", type=ending(".npz"), default=WEIGHTS, help="file to write (pretrained/motion.npz)")
     return parser.parse_args(argv)
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from plumbing.faults import UserError, run
 from plumbing.files import whole_file
-from plumbing.flags import number
+from plumbing.flags import bounded
 from plumbing.progress import Progress
 from step_2_dataset import LETTERS
 from tools.render_hands import (
@@ -415,7 +415,7 @@ def parse_args(argv=None):
     add = parser.add_argument
     add("--video", type=ending(".mp4"), required=True, help="file to write")
     add("--word", type=spellable, default="JAZZ", help="what the hand spells (JAZZ)")
-    add("--seed", type=number(int, 0, 2**31), default=8, help="same seed, same hand (8)")
+    add("--seed", type=bounded(int, 0, 2**31), default=8, help="same seed, same hand (8)")
     return parser.parse_args(argv)
 
 

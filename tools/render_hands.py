@@ -35,9 +35,10 @@ import torch
 from camera.model import load_model, read_letters
 from plumbing.faults import UserError, run
 from plumbing.files import whole_file, write_file
-from plumbing.flags import nonempty, number
+from plumbing.flags import bounded, nonempty
 from plumbing.progress import Progress
-from step_2_dataset import HEADER, LETTERS, NO_HAND_LABEL, SIZE
+from plumbing.sign_mnist import HEADER, NO_HAND_LABEL
+from step_2_dataset import LETTERS, SIZE
 from tools.rooms import draw_background, draw_band, draw_sitter
 
 try:
@@ -576,7 +577,7 @@ def draw_readable(judge, hand, poses, seed, indices):
         again = [indices[k] for k in missing]
         pictures = draw_pictures(hand, poses, seed, again, attempt=attempt)[1]
         for k, i, picture in zip(missing, again, pictures, strict=True):
-            share = read_letters(model, picture, turn=0)[i % len(LETTERS)]  # one view
+            share = read_letters(model, picture, 0)[i % len(LETTERS)]  # one view
             if share > shares[k]:
                 chosen[k], shares[k] = picture, share
     return chosen
@@ -666,7 +667,7 @@ def parse_args(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--out", type=ending(".csv", ".csv.gz"), help="csv or csv.gz file of images to write")
-    add("--count", type=number(int, 1, 10**8), default=13200, help="images in it (13200)")
+    add("--count", type=bounded(int, 1, 10**8), default=13200, help="images in it (13200)")
     add("--no-hand", action="store_true", help="draw rooms without a hand, label 26")
     add(
         "--readable",
@@ -674,8 +675,8 @@ def parse_args(argv=None):
         metavar="MODEL",
         help="draw each hand again until this ONNX model reads its letter",
     )
-    add("--workers", type=number(int, 1, 1000), default=os.cpu_count(), help="processes to use")
-    add("--seed", type=number(int, 0, 2**31), default=1, help="same seed, same images (1)")
+    add("--workers", type=bounded(int, 1, 1000), default=os.cpu_count(), help="processes to use")
+    add("--seed", type=bounded(int, 0, 2**31), default=1, help="same seed, same images (1)")
     add("--sheet", type=ending(".png", ".jpg"), help="picture of samples to write")
     args = parser.parse_args(argv)
     if not (args.out or args.sheet):

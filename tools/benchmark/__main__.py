@@ -35,10 +35,13 @@ from torch.utils.data import DataLoader
 import step_2_dataset
 import step_3_train
 import step_6_camera
+from camera.hand import HandFinder
 from camera.model import load_model
+from camera.speller import Speller
 from camera.view import View
 from plumbing.checkpoints import to_bytes
 from plumbing.faults import run
+from step_6_camera import BOX_SHARE
 from tools.benchmark import tutorial, tutorial_camera
 from tools.benchmark.time_to_target import TARGET
 
@@ -54,7 +57,8 @@ def print_row(what, ours, tutorials, digits, mark="", our_mark="", more_is_bette
     """Print a row: our figure, the tutorial's, and how many times ours is as good."""
     ratio = ours / tutorials if more_is_better else tutorials / ours
     ours, tutorials = f"{our_mark}{ours:.{digits}f}", f"{mark}{tutorials:.{digits}f}"
-    print(f"{what:40}{ours:>12}{tutorials:>14}{ratio:>9.1f}x", flush=True)
+    ratio = f"{ratio:.{1 if ratio >= 1 else 2}f}x"
+    print(f"{what:40}{ours:>12}{tutorials:>14}{ratio:>10}", flush=True)
 
 
 def seconds(function, *arguments):
@@ -200,29 +204,42 @@ def per_frame(*ways):
     return np.median(times, axis=0) / FRAMES
 
 
-def compare_frames():
-    """Read the letter in a frame, and also J and Z from movement."""
-    frame = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
-    model = load_model(ROOT / "pretrained/signlanguage.onnx")
-    session = ort.InferenceSession(tutorial.export(tutorial.Net()))
-    view = View(step_6_camera.Speller(model.alphabet, 0.5), step_6_camera.BOX, 0, "")
-    moving, numbers = [frame, np.roll(frame, 8, axis=1)], itertools.count()
+def film_frames(count=60):
+    """Read the first frames of data/hello.mp4: BGR uint8 (480, 640, 3) each."""
+    film = cv2.VideoCapture(str(FILM))
+    return [film.read()[1] for _ in range(count)]
 
-    def read():
-        step_6_camera.classify(model, frame, step_6_camera.BOX, next(numbers))
+
+def speller_of(model, frames, finder=None):
+    """Return a function that reads the next of `frames`, over and over, as the camera script does.
+
+    With a `finder`, the box follows the hand.
+    """
+    speller, numbers = Speller(model.alphabet, model.threshold), itertools.count()
+    view = View(speller, BOX_SHARE, mirror=False, title="", finder=finder)
 
     def spell():
         number = next(numbers)
-        step_6_camera.translate(model, moving[number % 2], number / 30, view, number)
+        step_6_camera.translate(model, frames[number % len(frames)], number / 30, view, number)
 
-    ours, spelled, tutorials = per_frame(
-        (1, read),  # one thread, as the script's main sets
-        (1, spell),
-        (cv2.getNumThreads(), lambda: tutorial_camera.read_frame(frame, session)),
+    return spell
+
+
+def compare_frames():
+    """Read the letter in a frame; J and Z from movement, too; in a box that follows the hand."""
+    frames, model = film_frames(), load_model(ROOT / "pretrained/signlanguage.onnx")
+    session = ort.InferenceSession(tutorial.export(tutorial.Net()))
+    numbers, moving = itertools.count(), [frames[0], np.roll(frames[0], 8, axis=1)]
+    ours, spelled, followed, tutorials = per_frame(
+        (1, lambda: step_6_camera.classify(model, frames[0], BOX_SHARE, next(numbers))),
+        (1, speller_of(model, moving)),  # one thread, as the script's main sets
+        (1, speller_of(model, frames, HandFinder())),
+        (cv2.getNumThreads(), lambda: tutorial_camera.read_frame(frames[0], session)),
     )
     print_row("frame to letter, frames/s", 1 / ours[0], 1 / tutorials[0], 0, more_is_better=True)
-    print_row("frame to letter, processor ms", 1e3 * ours[1], 1e3 * tutorials[1], 3)
-    print_row("the same and movement read, processor ms", 1e3 * spelled[1], 1e3 * tutorials[1], 3)
+    rows = {"frame to letter": ours, "the same and movement": spelled, "and --follow": followed}
+    for what, times in rows.items():
+        print_row(f"{what}, processor ms", 1e3 * times[1], 1e3 * tutorials[1], 3)
 
 
 def time_to_first_line(command):
