@@ -26,11 +26,10 @@ import onnxruntime as ort
 import torch
 from torch.utils.data import DataLoader
 
-from camera.model import ROOT, VIEWS, average_views, to_probabilities
+from camera.model import VIEWS, average_views, to_probabilities
 from camera.pictures import read_letter_folders
 from plumbing import reports
 from plumbing.faults import UserError, printable, run
-from plumbing.figures import save_confusion
 from plumbing.files import write_file
 from plumbing.flags import nonempty
 from step_2_dataset import (
@@ -51,7 +50,6 @@ from step_3_train import load_net
 from step_6_camera import classify, load_model
 
 MODEL, PICTURE, MISTAKES = "signlanguage.onnx", "confusion.png", "mistakes.png"
-SHIPPED = ROOT / "pretrained" / MODEL
 BATCH_SIZE = 256  # 32 take PyTorch a fifth longer an image
 OPSET = 14  # of ONNX, of 2021: old runtimes take it; onnx.reference reads older ones wrongly
 MAX_DIFFERENCE = 1e-4  # between the logits of both runtimes
@@ -84,7 +82,14 @@ def evaluate(outputs, labels):
 def batch_evaluate(net, dataloader):
     """Return the share of images that are read rightly, 0 to 1.
 
-    Parameters and errors are those of `predict`.
+    Parameters
+    ----------
+    net: a Net, or a function of tensors (N, 1, 28, 28) that gives logits (N, 24)
+    dataloader: gives batches as SignLanguageMNIST's are
+
+    Raises
+    ------
+    UserError: there are no images, or a logit is not finite
 
     >>> images = SignLanguageMNIST("data/rendered_test.csv.gz")
     >>> share = batch_evaluate(load_net("pretrained/checkpoint.pth"), DataLoader(images, 256))
@@ -98,20 +103,9 @@ def batch_evaluate(net, dataloader):
 def predict(net, dataloader):
     """Run a network on all images of a DataLoader.
 
-    Parameters
-    ----------
-    net: a Net, which is put into evaluation mode, or a function of tensors (N, 1, 28, 28) that
-        gives logits (N, 24), tensors or arrays
-    dataloader: gives batches as SignLanguageMNIST's are
-
-    Returns
-    -------
-    logits: array float32 (N, 24)
-    labels: array int64 (N,)
-
-    Raises
-    ------
-    UserError: there are no images, or a logit is not finite
+    `net` is a Net, which is put into evaluation mode, or a function of tensors (N, 1, 28, 28) that
+    gives logits (N, 24), tensors or arrays. Returns arrays: logits float32 (N, 24), labels int64
+    (N,). UserError if there are no images, or a logit is not finite.
     """
     if isinstance(net, torch.nn.Module):
         net.eval()
@@ -198,17 +192,15 @@ def validate():
         for (name, _), (outputs, labels) in results.items()
     }
     # The rendered hands have backgrounds, as before a camera, where letters are less certain.
-    letters = RENDERED if RENDERED in tests else next(iter(tests))
-    threshold = choose_threshold(*tests[letters])
-    judged = [tests[name] for name in (letters, WITHOUT_HAND) if name in tests]
-    reports.print_accepted(threshold, *map(np.concatenate, zip(*judged, strict=True)))
-    matrices = {
-        name: reports.confusion_matrix(*tests[name]) for name in tests if name != WITHOUT_HAND
-    }
-    for name, matrix in matrices.items():
-        reports.print_letters(f"{name}, validation", matrix, LETTERS)
-    save_confusion(PICTURE, matrices, LETTERS)
-    save_model(model, threshold, describe(matrices[letters], letters))
+    name = RENDERED if RENDERED in tests else next(iter(tests))
+    threshold, note = choose_threshold(*tests[name]), reports.note_text(*tests[name], name)
+    if PHOTOS not in available_sets():
+        note += "; trained without photographs, it reads strangers worse"
+    reports.print_tests(tests, name, threshold, LETTERS, PICTURE)
+    for key, value in (("threshold", threshold), ("note", note)):
+        model.metadata_props.add(key=key, value=str(value))
+    write_file(MODEL, model.SerializeToString())
+    print(f"{PICTURE}: which letters it takes for which; {MODEL}: the exported model, {note}")
 
 
 def get_loaders():
@@ -258,26 +250,6 @@ def choose_threshold(probabilities, labels):
     return math.floor(1000 * np.quantile(certainty, 1 - KEEP, method="lower")) / 1000
 
 
-def describe(matrix, name):
-    """Return a note on a model with this confusion matrix: how well it reads the images `name`."""
-    share, total = 100 * matrix.trace() / matrix.sum(), matrix.sum()
-    note = f"reads {share:.1f} % of {total:,} test images ({name})"
-    has_photos = PHOTOS in available_sets()
-    return note if has_photos else f"{note}; trained without photographs, it reads strangers worse"
-
-
-def save_model(model, threshold, note):
-    """Write the model; print how to use it, or the one that came with the project instead."""
-    for key, value in (("threshold", threshold), ("note", note)):
-        model.metadata_props.add(key=key, value=str(value))
-    write_file(MODEL, model.SerializeToString())
-    print(f"{PICTURE}: which letters it takes for which")
-    print(f"{MODEL}: the exported model, {note}\n  python step_6_camera.py")
-    if SHIPPED.is_file() and not SHIPPED.samefile(MODEL):
-        print(f"{printable(SHIPPED)}: came with the project, {load_model(SHIPPED).note}")
-        print(f"  python step_6_camera.py --model {printable(SHIPPED)}")
-
-
 def judge_photos(folder, path=None):
     """Print how well a model reads the pictures of a folder.
 
@@ -293,14 +265,7 @@ def judge_photos(folder, path=None):
     ]
     if all(label == NO_HAND for _, label, _, _ in photos):
         raise UserError(f"{printable(folder)}: no pictures in its A/, B/ ... or SOURCE/A/, ...")
-    paths, labels, seen, probabilities = map(np.array, zip(*photos, strict=True))
-    hands = labels != NO_HAND
-    print(f"{printable(model.path)}: {hands.sum():,} hands, {(~hands).sum():,} without")
-    reports.print_sources(paths[hands], probabilities[hands], labels[hands])
-    reports.print_letters("photos", reports.confusion_matrix(probabilities, labels), LETTERS)
-    reports.print_accepted(model.threshold, probabilities, labels)
-    reports.save_mistakes(MISTAKES, paths, labels, seen, probabilities, LETTERS)
-    print(f"{MISTAKES}: the mistakes that the model was most certain about")
+    reports.print_photos(model.path, photos, model.threshold, LETTERS, MISTAKES)
 
 
 def parse_args(argv=None):

@@ -12,7 +12,6 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
-from camera.hand import HandFinder
 from camera_fixtures import (
     FIRST,
     FakeFinder,
@@ -30,6 +29,7 @@ from camera_fixtures import (
 from conftest import ROOT, assert_one_line, shell
 
 import step_6_camera
+from camera.hand import HandFinder
 from camera.model import load_model
 from camera.speller import HOLD, Speller
 from camera.view import KEYS, View
