@@ -19,17 +19,15 @@ import io
 import warnings
 from functools import partial
 
-import numpy as np
 import onnx
 import onnxruntime as ort
 import torch
 from torch.utils.data import DataLoader
 
-from camera.model import ROOT, VIEWS, average_views, to_probabilities
+from camera.model import VIEWS, average_views, to_probabilities
 from camera.photos import judge_photos
 from plumbing import reports
-from plumbing.faults import UserError, printable, run
-from plumbing.figures import save_confusion
+from plumbing.faults import UserError, run
 from plumbing.files import write_file
 from plumbing.flags import nonempty
 from step_2_dataset import (
@@ -47,10 +45,9 @@ from step_2_dataset import (
     find_csv,
 )
 from step_3_train import load_net
-from step_6_camera import classify, load_model
+from step_6_camera import classify
 
 MODEL, PICTURE = "signlanguage.onnx", "confusion.png"
-SHIPPED = ROOT / "pretrained" / MODEL
 BATCH_SIZE = 256  # 32 take PyTorch a fifth longer an image
 OPSET = 14  # of ONNX, of 2021: old runtimes take it; onnx.reference reads older ones wrongly
 NO_HAND_LOGIT = 0.0  # as in training
@@ -79,7 +76,14 @@ def evaluate(outputs, labels):
 def batch_evaluate(net, dataloader):
     """Return the share of images that are read rightly, 0 to 1.
 
-    Parameters and errors are those of `predict`.
+    Parameters
+    ----------
+    net: a Net, or a function of tensors (N, 1, 28, 28) that gives logits (N, 24)
+    dataloader: gives batches as SignLanguageMNIST's are
+
+    Raises
+    ------
+    UserError: there are no images, or a logit is not finite
 
     >>> images = SignLanguageMNIST("data/rendered_test.csv.gz")
     >>> share = batch_evaluate(load_net("pretrained/checkpoint.pth"), DataLoader(images, 256))
@@ -93,20 +97,9 @@ def batch_evaluate(net, dataloader):
 def predict(net, dataloader):
     """Run a network on all images of a DataLoader.
 
-    Parameters
-    ----------
-    net: a Net, which is put into evaluation mode, or a function of tensors (N, 1, 28, 28) that
-        gives logits (N, 24), tensors or arrays
-    dataloader: gives batches as SignLanguageMNIST's are
-
-    Returns
-    -------
-    logits: array float32 (N, 24)
-    labels: array int64 (N,)
-
-    Raises
-    ------
-    UserError: there are no images, or a logit is not finite
+    `net` is a Net, which is put into evaluation mode, or a function of tensors (N, 1, 28, 28) that
+    gives logits (N, 24), tensors or arrays. Returns arrays: logits float32 (N, 24), labels int64
+    (N,). UserError if there are no images, or a logit is not finite.
     """
     if isinstance(net, torch.nn.Module):
         net.eval()
@@ -193,17 +186,15 @@ def validate():
         for (name, _), (outputs, labels) in results.items()
     }
     # The rendered hands have backgrounds, as before a camera, where letters are less certain.
-    letters = RENDERED if RENDERED in tests else next(iter(tests))
-    threshold = reports.choose_threshold(*tests[letters])
-    judged = [tests[name] for name in (letters, WITHOUT_HAND) if name in tests]
-    reports.print_accepted(threshold, *map(np.concatenate, zip(*judged, strict=True)))
-    matrices = {
-        name: reports.confusion_matrix(*tests[name]) for name in tests if name != WITHOUT_HAND
-    }
-    for name, matrix in matrices.items():
-        reports.print_letters(f"{name}, validation", matrix, LETTERS)
-    save_confusion(PICTURE, matrices, LETTERS)
-    save_model(model, threshold, describe(matrices[letters], letters))
+    name = RENDERED if RENDERED in tests else next(iter(tests))
+    threshold, note = reports.choose_threshold(*tests[name]), reports.note_text(*tests[name], name)
+    if PHOTOS not in available_sets():
+        note += "; trained without photographs, it reads strangers worse"
+    reports.print_tests(tests, name, threshold, LETTERS, PICTURE)
+    for key, value in (("threshold", threshold), ("note", note)):
+        model.metadata_props.add(key=key, value=str(value))
+    write_file(MODEL, model.SerializeToString())
+    print(f"{PICTURE}: which letters it takes for which; {MODEL}: the exported model, {note}")
 
 
 def get_loaders():
@@ -233,26 +224,6 @@ def report(runtime, net, loaders):
                 f"{part} accuracy: {reports.accuracy_text(outputs[hands], labels[hands])}, {name}"
             )
     return results
-
-
-def describe(matrix, name):
-    """Return a note on a model with this confusion matrix: how well it reads the images `name`."""
-    share, total = 100 * matrix.trace() / matrix.sum(), matrix.sum()
-    note = f"reads {share:.1f} % of {total:,} test images ({name})"
-    has_photos = PHOTOS in available_sets()
-    return note if has_photos else f"{note}; trained without photographs, it reads strangers worse"
-
-
-def save_model(model, threshold, note):
-    """Write the model; print how to use it, or the one that came with the project instead."""
-    for key, value in (("threshold", threshold), ("note", note)):
-        model.metadata_props.add(key=key, value=str(value))
-    write_file(MODEL, model.SerializeToString())
-    print(f"{PICTURE}: which letters it takes for which")
-    print(f"{MODEL}: the exported model, {note}\n  python step_6_camera.py")
-    if SHIPPED.is_file() and not SHIPPED.samefile(MODEL):
-        print(f"{printable(SHIPPED)}: came with the project, {load_model(SHIPPED).note}")
-        print(f"  python step_6_camera.py --model {printable(SHIPPED)}")
 
 
 def parse_args(argv=None):

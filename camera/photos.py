@@ -1,7 +1,5 @@
 """Judge a model by photographs: step 4's --photos."""
 
-import numpy as np
-
 from camera.model import load_model
 from camera.pictures import read_letter_folders
 from plumbing import reports
@@ -26,11 +24,4 @@ def judge_photos(folder, path, letters, classify):
     ]
     if all(label == len(letters) for _, label, _, _ in photos):
         raise UserError(f"{printable(folder)}: no pictures in its A/, B/ ... or SOURCE/A/, ...")
-    paths, labels, seen, probabilities = map(np.array, zip(*photos, strict=True))
-    hands = labels != len(letters)
-    print(f"{printable(model.path)}: {hands.sum():,} hands, {(~hands).sum():,} without")
-    reports.print_sources(paths[hands], probabilities[hands], labels[hands])
-    reports.print_letters("photos", reports.confusion_matrix(probabilities, labels), letters)
-    reports.print_accepted(model.threshold, probabilities, labels)
-    reports.save_mistakes(MISTAKES, paths, labels, seen, probabilities, letters)
-    print(f"{MISTAKES}: the mistakes that the model was most certain about")
+    reports.print_photos(model.path, photos, model.threshold, letters, MISTAKES)

@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from plumbing.faults import UserError, printable
-from plumbing.figures import save_grid
+from plumbing.figures import save_confusion, save_grid
 
 MAX_DIFFERENCE = 1e-4  # between the logits of both runtimes
 # Share of the rendered test images read rightly that the threshold lets pass: the least at which
@@ -43,6 +43,13 @@ def accuracy_text(outputs, labels):
     return f"{100 * right / total:.2f} ({right:,}/{total:,} right, {total - right:,} mistakes)"
 
 
+def note_text(outputs, labels, name):
+    """Return a note for a model on how well it reads the letters of a data set's test images."""
+    hands = labels < outputs.shape[1]
+    share = 100 * (outputs.argmax(axis=1) == labels)[hands].mean()
+    return f"reads {share:.1f} % of {hands.sum():,} test images ({name})"
+
+
 def confusion_matrix(outputs, labels):
     """Count how many images of the row's letter were read as the column's.
 
@@ -52,6 +59,36 @@ def confusion_matrix(outputs, labels):
     matrix = np.zeros((letters + 1, letters), np.int64)
     np.add.at(matrix, (labels, outputs.argmax(axis=1)), 1)
     return matrix[:letters]
+
+
+def print_tests(tests, name, threshold, letters, picture):
+    """Print how the test images of each data set are read, and draw it.
+
+    `tests` has probabilities and labels by the name of the data set. The threshold is tried on
+    those of `name` and on sets without hands.
+    """
+    hands = [other for other, (_, labels) in tests.items() if (labels < len(letters)).any()]
+    judged = [tests[other] for other in tests if other == name or other not in hands]
+    print_accepted(threshold, *map(np.concatenate, zip(*judged, strict=True)))
+    matrices = {other: confusion_matrix(*tests[other]) for other in hands}
+    for other, matrix in matrices.items():
+        print_letters(f"{other}, validation", matrix, letters)
+    save_confusion(picture, matrices, letters)
+
+
+def print_photos(path, photos, threshold, letters, picture):
+    """Print how the model at `path` reads pictures, and draw its mistakes.
+
+    `photos` has a tuple for each: path, label, what the model saw, and probabilities.
+    """
+    paths, labels, seen, probabilities = map(np.array, zip(*photos, strict=True))
+    hands = labels < len(letters)
+    print(f"{printable(path)}: {hands.sum():,} hands, {(~hands).sum():,} without")
+    print_sources(paths[hands], probabilities[hands], labels[hands])
+    print_letters("photos", confusion_matrix(probabilities, labels), letters)
+    print_accepted(threshold, probabilities, labels)
+    save_mistakes(picture, paths, labels, seen, probabilities, letters)
+    print(f"{picture}: the mistakes that the model was most certain about")
 
 
 def print_letters(name, matrix, letters):

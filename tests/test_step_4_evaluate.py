@@ -239,14 +239,10 @@ def test_validate_says_what_passes_at_the_threshold_in_the_model(validated):
     assert without == 7
 
 
-def test_last_lines_say_how_well_either_model_reads_and_how_to_use_it(validated):
-    _, _, lines = validated
-    own, own_command, shipped, shipped_command = lines[-4:]
-    assert own.startswith("signlanguage.onnx: the exported model, reads ")
-    assert own_command == "  python step_6_camera.py"
-    path = ROOT / "pretrained/signlanguage.onnx"
-    assert shipped == f"{path}: came with the project, {load_model(path).note}"
-    assert shipped_command == f"  python step_6_camera.py --model {path}"
+def test_last_line_says_how_well_the_model_reads(validated):
+    folder, _, lines = validated
+    note = load_model(folder / "signlanguage.onnx").note
+    assert lines[-1].endswith(f"signlanguage.onnx: the exported model, {note}")
 
 
 def test_export_keeps_the_contract(validated):
