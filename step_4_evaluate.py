@@ -3,7 +3,7 @@
     Validation accuracy: 99.76 (7,155/7,172 right, 17 mistakes), Sign Language MNIST
     Largest difference between the logits: 5.2e-06 (allowed: 0.0001)
 
-    python step_4_evaluate.py [--photos DIR [--model FILE]]
+    python step_4_evaluate.py [--photos DIR [--follow] [--model FILE]]
 
 Reads checkpoint.pth and data/, writes signlanguage.onnx (one file, for any batch size) and
 confusion.png (which letters are taken for which). A model that fails leaves the old one in place.
@@ -17,7 +17,6 @@ import plumbing.startup  # noqa: F401  # sets the environment before any library
 import argparse
 import io
 import warnings
-from functools import partial
 
 import onnx
 import onnxruntime as ort
@@ -29,7 +28,7 @@ from camera.photos import judge_photos
 from plumbing import reports
 from plumbing.faults import UserError, run
 from plumbing.files import write_file
-from plumbing.flags import nonempty
+from plumbing.flags import bounded, nonempty
 from step_2_dataset import (
     LETTERS,
     MEAN,
@@ -228,19 +227,25 @@ def report(runtime, net, loaders):
 
 def parse_args(argv=None):
     parser = argparse.ArgumentParser(description="Evaluate checkpoint.pth and export it.")
-    add = partial(parser.add_argument, type=nonempty)
-    add("--photos", metavar="DIR", help="read the pictures in DIR/[SOURCE/]LETTER/ instead")
-    add("--model", metavar="FILE", help="for --photos (the one that the camera script would use)")
+    add = parser.add_argument
+    pictures = "read the pictures in DIR/[SOURCE/]LETTER/ instead"
+    add("--photos", type=nonempty, metavar="DIR", help=pictures)
+    own = "for --photos (the one that the camera script would use)"
+    add("--model", type=nonempty, metavar="FILE", help=own)
+    share = bounded(float, 0, 1, above=True)
+    add("--box", type=share, default=1.0, help="for --photos: box, share of the shorter side (1)")
+    add("--follow", action="store_true", help="for --photos: find the hand in the picture")
+    add("--no-hand", action="store_true", help="for --photos: leave out what --teach learned")
     args = parser.parse_args(argv)
-    if args.model and not args.photos:
-        parser.error("--model goes with --photos")
+    if not args.photos and (args.model or args.follow or args.no_hand or args.box != 1):
+        parser.error("--model, --box, --follow and --no-hand go with --photos")
     return args
 
 
 def main(argv=None):
     args = parse_args(argv)
     if args.photos:
-        judge_photos(args.photos, args.model, LETTERS, classify)
+        judge_photos(args, LETTERS, classify)
     else:
         validate()
 

@@ -1,5 +1,9 @@
 """Judge a model by photographs: step 4's --photos."""
 
+import numpy as np
+
+from camera.hand import HandFinder
+from camera.learn import use_hand
 from camera.model import load_model
 from camera.pictures import read_letter_folders
 from plumbing import reports
@@ -8,20 +12,29 @@ from plumbing.faults import UserError, printable
 MISTAKES = "mistakes.png"
 
 
-def judge_photos(folder, path, letters, classify):
-    """Print how well a model reads the pictures of a folder.
+def judge_photos(args, letters, classify):
+    """Print how well a model reads the pictures in the folder `args.photos`.
 
-    `path` is the model's, by default the one that the camera script takes; `classify` is step
-    6's. Raises UserError if no
-    picture shows a letter, or there is no such model.
+    `args` are step 4's flags, `classify` is step 6's. The model is as taught in my_hand, if it was.
+    Raises UserError if no picture shows a letter, or there is no such model.
     """
-    model = load_model(path)
+    model = load_model(args.model)
     if model.alphabet != letters:
         raise UserError(f"{model.path}: a model of other letters than {letters}")
-    photos = [
-        (path, label, *classify(model, frame))
-        for path, label, frame in read_letter_folders(folder, letters)
-    ]
+    model, note = (model, "") if args.no_hand else use_hand(model)
+    if note:
+        print(f"{printable(model.path)}, {note}")
+    finder = HandFinder() if args.follow else None
+
+    def read(frame):
+        hand = finder.find(frame) if finder else None
+        if finder and hand is None:  # nothing is read, as before the camera
+            return np.zeros((model.size,) * 2, np.uint8), np.zeros(len(letters), np.float32)
+        return classify(model, frame, args.box, square=hand and hand.box)
+
+    folder = args.photos
+    found = read_letter_folders(folder, letters)
+    photos = [(path, label, *read(frame)) for path, label, frame in found]
     if all(label == len(letters) for _, label, _, _ in photos):
         raise UserError(f"{printable(folder)}: no pictures in its A/, B/ ... or SOURCE/A/, ...")
     reports.print_photos(model.path, photos, model.threshold, letters, MISTAKES)
