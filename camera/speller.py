@@ -73,13 +73,18 @@ class Speller:
         hand: a camera.hand.Hand; None where the hand is not followed
         """
         elapsed, self.now, self.replaces_last = now - self.now, now, False
-        if elapsed > GAP:
-            elapsed = 0.0
-            self.forget()
+        if elapsed <= GAP:
+            return self.take(probabilities, elapsed, image, hand)
+        ended = self.finish()
+        self.forget()
+        return ended + self.take(probabilities, 0.0, image, hand)
+
+    def take(self, probabilities, elapsed, image, hand):
+        """Take what was read of a frame, `elapsed` seconds after the last. Return as `update`."""
         if image is None:
             return self.miss()
-        self.hand_seen = now
-        sign = self.motion.update(now, image, hand)
+        self.hand_seen = self.now
+        sign = self.motion.update(self.now, image, hand)
         self.waiting_left |= self.motion.moves
         self.smooth(probabilities, elapsed)
         if sign:
@@ -89,7 +94,7 @@ class Speller:
         return self.hold_on(elapsed) if self.state == State.HOLDING else ""
 
     def finish(self):
-        """End the film. Return its last letter, if it was held for nearly long enough, or ""."""
+        """End the film. Return the last letter, if it was held for nearly long enough, or ""."""
         is_held = self.state == State.HOLDING and min(self.progress, self.evidence) >= ENDS
         return self.add(self.letter) if is_held else ""
 
