@@ -1,5 +1,6 @@
 """From probabilities to text: add each letter that a hand holds at rest."""
 
+import math
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -46,6 +47,7 @@ class Speller:
     motion: Motion = field(default_factory=Motion)
     state: State = State.UNSURE
     letter: str | None = None  # the one read now
+    is_hand: bool = False  # whether it is read in a hand
     held: float = 0.0  # seconds that it has been held
     evidence: float = 0.0  # 1 once it has been held for QUICK, or longer in doubt
     progress: float = 0.0  # share of the hold that has passed, for the window
@@ -71,13 +73,18 @@ class Speller:
         hand: a camera.hand.Hand; None where the hand is not followed
         """
         elapsed, self.now, self.replaces_last = now - self.now, now, False
-        if elapsed > GAP:
-            elapsed = 0.0
-            self.forget()
+        if elapsed <= GAP:
+            return self.take(probabilities, elapsed, image, hand)
+        ended = self.finish()
+        self.forget()
+        return ended + self.take(probabilities, 0.0, image, hand)
+
+    def take(self, probabilities, elapsed, image, hand):
+        """Take what was read of a frame, `elapsed` seconds after the last. Return as `update`."""
         if image is None:
             return self.miss()
-        self.hand_seen = now
-        sign = self.motion.update(now, image, hand)
+        self.hand_seen = self.now
+        sign = self.motion.update(self.now, image, hand)
         self.waiting_left |= self.motion.moves
         self.smooth(probabilities, elapsed)
         if sign:
@@ -87,7 +94,7 @@ class Speller:
         return self.hold_on(elapsed) if self.state == State.HOLDING else ""
 
     def finish(self):
-        """End the film. Return its last letter, if it was held for nearly long enough, or ""."""
+        """End the film. Return the last letter, if it was held for nearly long enough, or ""."""
         is_held = self.state == State.HOLDING and min(self.progress, self.evidence) >= ENDS
         return self.add(self.letter) if is_held else ""
 
@@ -118,22 +125,22 @@ class Speller:
     def smooth(self, probabilities, elapsed):
         """Bring a frame into the moving average, faster while the hand moves."""
         pace = min(max(1.0, self.motion.speed / self.motion.speeds.rests), 1e6)
-        weight = 1 - np.exp(-elapsed / SMOOTHING * pace) if self.probabilities.any() else 1
+        weight = 1 - math.exp(-elapsed / SMOOTHING * pace) if self.probabilities.any() else 1
         self.probabilities += np.float32(weight) * (probabilities - self.probabilities)
 
     def read(self):
         """Find the letter that is read now."""
         best = int(self.probabilities.argmax())
         is_likely = self.probabilities[best] >= self.threshold
+        self.is_hand = float(self.probabilities.sum()) >= HAND
         letter = self.motion.drawn or (self.alphabet[best] if is_likely else None)
-        is_hand = self.probabilities.sum() >= HAND
-        if letter != self.letter or not is_hand:
+        if letter != self.letter or not self.is_hand:
             self.held = self.evidence = self.progress = 0.0
         self.letter = letter
 
     def find_state(self):
         """Return what the hand does."""
-        if self.letter is None or self.probabilities.sum() < HAND:
+        if self.letter is None or not self.is_hand:
             return State.UNSURE
         is_same = self.letter == self.added
         is_new = self.motion.has_left if is_same else self.motion.has_moved

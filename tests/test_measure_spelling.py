@@ -1,4 +1,4 @@
-"""The counts of the measurement of spelling, and short runs of it and of learning movements."""
+"""The counts of the measurement of spelling, and short runs of it."""
 
 import contextlib
 import re
@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from conftest import LETTERS
 
+from camera.model import load_model
+
 pytest.importorskip("anny", reason="anny is not installed (pip install -r tools/requirements.txt)")
 
-from tools import learn_motion, measure_spelling
+from tools import measure_spelling
 from tools.render_films import Film
 
 GROUP = "anny"  # one process: at its first use anny prepares its data
@@ -74,22 +76,30 @@ def test_the_oracle_reads_each_rest_on_average():
 def one_process(monkeypatch):
     """Draw films in this process."""
     pool = SimpleNamespace(imap=map)
-    for tool in (measure_spelling, learn_motion):
-        monkeypatch.setattr(tool, "start_workers", lambda _: contextlib.nullcontext(pool))
+    monkeypatch.setattr(measure_spelling, "start_workers", lambda _: contextlib.nullcontext(pool))
 
 
-def test_a_run_measures_signs_letters_and_words_at_three_paces(one_process, monkeypatch, capsys):
+@pytest.mark.parametrize("flags", [[], ["--follow"]])
+def test_a_run_measures_letters_and_words_at_three_paces(flags, one_process, monkeypatch, capsys):
     monkeypatch.setattr(measure_spelling, "WORDS", ("LO",))
-    measure_spelling.main(["--films", "1", "--seed", "9000"])
+    measure_spelling.main(["--films", "1", "--seed", "9000", *flags])
     output = capsys.readouterr().out
-    assert [line[:2] for line in output.splitlines()[:2]] == ["J:", "Z:"]
+    signs = [line[:2] for line in output.splitlines() if line[:2] in ("J:", "Z:")]
+    assert signs == (["J:", "Z:"] if flags else [])
     for name in ("a letter", "1 a second", "2 a second", "3 a second"):
         for kind in ("text", "oracle", "text/oracle"):
             assert re.search(rf"^{name} +{kind} +[01]/1 whole", output, re.MULTILINE)
 
 
-def test_a_network_of_movements_is_learned_from_films(one_process, monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(learn_motion, "VERSIONS", 1)
-    learn_motion.main(["--films", "2", "--out", str(tmp_path / "m.npz")])
-    assert [len(array.shape) for array in np.load(tmp_path / "m.npz").values()] == 4 * [2, 1]
-    assert capsys.readouterr().out.endswith("m.npz: the trained network of movements\n")
+def test_in_a_frame_the_hand_is_found_where_it_is():
+    """In nearly all frames in which it is up."""
+    film = measure_spelling.film_of_word(measure_spelling.draw_frames, 9000, (0, 1))[1]
+    rests = [(start, end) for _, start, end in film.signs]
+    seen = [
+        hand is not None
+        for _, now, _, hand in measure_spelling.read_film(
+            load_model(), film, measure_spelling.HandFinder()
+        )
+        if any(start <= now <= end for start, end in rests)
+    ]
+    assert np.mean(seen) > 0.95

@@ -7,12 +7,10 @@ import pytest
 pytest.importorskip("anny", reason="anny is not installed (pip install -r tools/requirements.txt)")
 
 import cv2
-import torch
 
-from camera import motion as motions
 from plumbing.faults import UserError
 from step_2_dataset import LETTERS
-from tools import learn_motion, render_films
+from tools import render_films
 from tools.render_hands import read_poses
 
 GROUP = "anny"  # one process: at its first use anny prepares its data
@@ -99,37 +97,6 @@ def test_films_for_training_have_all_that_is_to_be_told_apart():
     items = [item for _ in range(200) for item in render_films.random_items(rng)]
     assert {"J", "Z", "I.", "D~", "L+"} <= set(items)
     assert {item[0] for item in items} == set(LETTERS + "JZ")
-
-
-def test_a_sign_is_labelled_at_its_end():
-    signs = [("I", 0.0, 1.0), ("J", 2.0, 3.0)]
-    times = {0.9: 0, 2.1: 0, 2.7: -1, 2.95: 1, 3.1: 1, 3.4: -1, 3.6: 0}
-    assert {now: learn_motion.label(signs, now) for now in times} == times
-    assert learn_motion.label(signs, 5.9, slower=2.0) == 1
-
-
-def test_what_was_trained_is_what_the_camera_script_computes(tmp_path):
-    """Also after the weights were written and read."""
-    torch.manual_seed(1)
-    net = learn_motion.MotionNet().eval()
-    learn_motion.save(tmp_path / "m.npz", net.weights())
-    weights = motions.load_weights(tmp_path / "m.npz")
-    size = motions.STEPS, 2 * motions.CELLS**2 + 3
-    window = np.random.default_rng(1).normal(size=size).astype(np.float32)
-    both = torch.from_numpy(np.stack([window, motions.mirrored(window)]) * motions.SCALE)
-    expected = net(both.mT).softmax(1).mean(0).detach().numpy()
-    np.testing.assert_allclose(motions.read(weights, window), expected, atol=2e-3)
-
-
-def test_the_network_learns_to_tell_a_movement_from_rest():
-    """Of windows in which all stands still or all goes down."""
-    rng, size = np.random.default_rng(1), (motions.STEPS, 2 * motions.CELLS**2 + 3)
-    labels = rng.integers(0, 2, 4000)
-    inputs = np.zeros((len(labels), *size), np.float32)
-    inputs[labels == 1, 8:16, 1:18:2] = 0.03
-    weights = learn_motion.fit(inputs, labels)
-    chances = [motions.read(weights, window) for window in inputs[:20]]
-    assert [chance.argmax() for chance in chances] == labels[:20].tolist()
 
 
 def test_a_film_can_be_read_back(tmp_path, hurry):

@@ -156,6 +156,14 @@ def test_nothing_is_held_over_a_gap():
     assert added == ["", "", "", "A"]
 
 
+def test_a_gap_ends_a_letter_that_was_nearly_added():
+    speller = Speller(ALPHABET, THRESHOLD)
+    *_, (now, letters, _) = watch(rest("A", 0.9 * HOLD), speller=speller)
+    assert (letters, speller.text) == ("", "")
+    assert speller.update(only("B"), now + 3.0, REST) == "A"
+    assert speller.text == "A"
+
+
 def test_a_hand_that_is_lost_for_a_moment_goes_on():
     held = rest("A", HOLD / 2), lose(0.1), rest("A", HOLD / 2 + 0.1)
     assert spell(*held, move()) == "A"
