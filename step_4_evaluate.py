@@ -26,6 +26,7 @@ from torch.utils.data import DataLoader
 from camera.model import VIEWS, average_views, to_probabilities
 from camera.photos import judge_photos
 from plumbing import reports
+from plumbing.cores import threads_beside_others
 from plumbing.faults import UserError, run
 from plumbing.files import write_file
 from plumbing.flags import bounded, nonempty
@@ -175,7 +176,8 @@ def validate():
     from all views, as the camera script does a picture.
     """
     net, loaders = load_net(), get_loaders()
-    results = report("PyTorch", net, loaders)
+    with threads_beside_others():
+        results = report("PyTorch", net, loaders)
     model = export(net)
     reports.check_difference(results, report("ONNX", run_onnx(model), loaders))
     loaders = {key: loader for key, loader in loaders.items() if key[1] == "Validation"}
