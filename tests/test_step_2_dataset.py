@@ -533,12 +533,14 @@ def test_wrong_flag_is_a_usage_error(data, flags, capsys):
     assert capsys.readouterr().err.startswith("usage: ")
 
 
-def test_real_data_set_is_the_published_one(sign_mnist):
+def test_real_data_set_is_the_published_one(sign_mnist, capsys):
     for name, count in zip(NAMES, (27455, 7172), strict=True):
         dataset = SignLanguageMNIST(sign_mnist / name)
         assert dataset._samples.shape == (count, 1, 28, 28)
         assert len(set(dataset._labels[:, 0].tolist())) == 24
-        assert step_2.is_published(sign_mnist / name, dataset._labels, dataset._samples)
+        files = [sign_mnist / name], [count], dataset._labels, dataset._samples
+        sign_mnist_files.describe(*files)
+        assert capsys.readouterr().out.endswith(f"{count:,} images, Sign Language MNIST\n")
 
 
 def test_the_tutorials_own_loop_runs_on_the_loaders(data):

@@ -15,13 +15,16 @@ import torch
 import torch.nn.functional as F
 from conftest import LETTERS, ROOT, draw_letters, snapshot, write_csv
 from torch import nn, optim
-from torch.utils.data import DataLoader
 
 import step_3_train as step_3
 from plumbing import cores
 from plumbing.checkpoints import are_alike
 from plumbing.faults import UserError
-from step_2_dataset import SignLanguageMNIST, get_train_test_loaders
+from step_2_dataset import (
+    SignLanguageMNIST,
+    get_train_test_loaders,
+    get_train_validation_loaders,
+)
 from step_3_train import Net, fit, train
 from tools import distill
 
@@ -52,9 +55,11 @@ def shout(images):
 def unfinished(tmp_path_factory):
     """The bytes of training.pth after the first of two epochs of "--batch-size 96"."""
     folder = tmp_path_factory.mktemp("unfinished")
-    write_csv(folder / "train.csv", *draw_letters(480))
-    loader = DataLoader(SignLanguageMNIST(folder / "train.csv"), 96)
+    (folder / "data").mkdir()
+    write_csv(folder / "data/sign_mnist_train.csv", *draw_letters(480))
     with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        loader, _ = get_train_validation_loaders(96)
         patch.setattr(step_3, "train", interrupt_after(1))
         with pytest.raises(KeyboardInterrupt):
             fit(Net(), loader, 2, step_3.LEARNING_RATE, unfinished=folder / "training.pth")
@@ -206,7 +211,7 @@ def test_training_makes_no_letter_probable_where_no_hand_is(data):
     rooms = torch.stack([item["image"] for item in SignLanguageMNIST("data/no_hand_test.csv")])
     certainties = []
     for epochs in (0, 3):
-        fit(net, get_train_test_loaders(16)[0], epochs, 0.05) if epochs else None
+        fit(net, get_train_validation_loaders(16)[0], epochs, 0.05) if epochs else None
         logits = nn.functional.pad(net.eval()(rooms), (0, 1))
         certainties.append(logits.softmax(dim=1)[:, :-1].amax(dim=1).mean().item())
     assert certainties[0] > 0.8
@@ -562,8 +567,8 @@ def test_a_checkpoint_that_may_not_be_read_is_not_called_damaged(workdir):
 
 
 def test_missing_data_are_named_and_nothing_is_written(data):
-    (data / "data/sign_mnist_test.csv").unlink()
-    with pytest.raises(FileNotFoundError, match=r"test.csv: no such file; python step_2_dataset"):
+    (data / "data/sign_mnist_train.csv").unlink()
+    with pytest.raises(FileNotFoundError, match=r"train.csv: no such file; python step_2_dataset"):
         step_3.main([])
     assert not (data / "checkpoint.pth").exists()
 

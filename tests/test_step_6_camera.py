@@ -28,12 +28,13 @@ from camera_fixtures import (
 from conftest import ROOT, assert_one_line, shell
 
 import step_6_camera
+from camera.flags import SIGNED
 from camera.hand import HandFinder
 from camera.model import load_model
 from camera.speller import HOLD, Speller
 from camera.view import KEYS, View
 from plumbing.faults import UserError
-from step_6_camera import SIGNED, center_crop, handle_key, translate
+from step_6_camera import center_crop, handle_key, translate
 
 
 @pytest.mark.parametrize("shape", [(4, 6), (6, 4, 3), (5, 5, 4), (1, 9), (2160, 3840)])

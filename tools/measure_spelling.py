@@ -24,8 +24,9 @@ import cv2
 import numpy as np
 
 from camera.hand import HandFinder, crop_square
-from camera.model import find_model, load_model, read_letters, shrink
+from camera.model import find_model, load_model, read_letters
 from camera.motion import STARTS_WITH
+from camera.pictures import shrink
 from camera.speller import HOLD, Speller
 from plumbing.faults import run
 from plumbing.flags import bounded
