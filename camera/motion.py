@@ -181,7 +181,8 @@ def shape_of(joints):
     """
     fingers = joints[5:].reshape(4, 4, 3)  # index to little finger, from root to tip
     bones = np.linalg.norm(np.diff(fingers, axis=1), axis=2).sum(1)
-    index, middle, ring, little = np.linalg.norm(fingers[:, 3] - fingers[:, 0], axis=1) / bones
+    reach = np.linalg.norm(fingers[:, 3] - fingers[:, 0], axis=1)
+    index, middle, ring, little = reach / np.maximum(bones, 1e-6)
     size = np.linalg.norm(joints[[5, 17]] - joints[0], axis=1).max()
     has_thumb_in = np.linalg.norm(joints[4] - joints[9]) < THUMB * size
     if has_thumb_in and little > max(STRAIGHT, max(index, middle, ring) + FOLDED):

@@ -68,7 +68,7 @@ def test_j_and_z_replace_what_their_hands_were_read_as(tmp_path, headless):
     """Whoever follows the log or the transcript, line by line, has the text."""
     shipped = ROOT / "pretrained/signlanguage.onnx"
     film, file = ROOT / "data/jazz.mp4", tmp_path / "t.txt"
-    *lines, spelled = headless(film, "--transcript", file, model=str(shipped))
+    *lines, spelled = headless(film, "--follow", "--transcript", file, model=str(shipped))
     assert spelled == "Spelled: JAZZ"
     assert file.read_text().splitlines() == lines
     text = ""
