@@ -17,6 +17,8 @@ import traceback
 import warnings
 from pathlib import Path
 
+from tqdm import tqdm
+
 ROOT = Path(__file__).parents[2]
 WHOLE = {}  # the project's modules and their variables before the first run
 
@@ -63,6 +65,7 @@ def work():
     runs, answers = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     importlib.import_module("plumbing.startup")  # adds to the environment
+    tqdm.monitor_interval = 0  # its thread would look like one that a run has left
     environment, hook = dict(os.environ), sys.unraisablehook
     for line in runs:
         folder, logs, command = json.loads(line)
