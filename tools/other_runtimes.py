@@ -189,7 +189,7 @@ RUNTIMES = {  # name: (packages, code); packages of npm where the code is no Pyt
     "ncnn": (["ncnn==1.0.20261020", "pnnx==20261020"], NCNN),
     "MNN": (["MNN==3.6.1"], MNN),
     "TVM": (["apache-tvm==0.27.0.post1", "onnx==1.23.2"], TVM),
-    "LiteRT by onnx2tf": (["onnx2tf==1.29.24", "ai-edge-litert==2.3.0"], LITERT),
+    "LiteRT by onnx2tf": (["onnx2tf==1.29.24"], LITERT),
     "tract": (["tract==0.23.9"], TRACT),
     "onnxsim": (["onnxsim==0.8.1", NEWEST], SIMPLIFIED + CONVERTED),
     "onnxslim": (["onnxslim==0.1.98", NEWEST], SLIMMED + CONVERTED),
@@ -220,7 +220,7 @@ def prepare(folder, packages, is_node):
 
 
 def call(command, folder):
-    """Run a command in a folder, with the programs of its venv. UserError with its last line."""
+    """Run a command in a folder, with the programs of its venv. UserError with its last error."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     environment["PATH"] = os.pathsep.join([str(Path(command[0]).parent), environment["PATH"]])
     options = {"cwd": folder, "env": environment, "capture_output": True, "timeout": LIMIT}
@@ -229,8 +229,9 @@ def call(command, folder):
     except subprocess.TimeoutExpired:
         raise UserError(f"takes more than {LIMIT} s") from None
     if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.strip()]
-        raise UserError(f"ended with {done.returncode}: {lines[-1] if lines else 'no message'}")
+        lines = [line for line in done.stderr.splitlines() if line.strip()] or ["no message"]
+        errors = [line for line in lines if "rror" in line] or lines
+        raise UserError(f"ended with {done.returncode}: {errors[-1]}")
 
 
 def read_with(packages, code, model, images, others):
