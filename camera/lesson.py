@@ -6,6 +6,7 @@ learns from what it took.
 
 from collections import deque
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -20,11 +21,12 @@ EXTRA = ("come closer", "go back a little", "tilt it a little", "turn it a littl
 
 @dataclass
 class Taken:
-    """A picture of a letter: its image, grey uint8 (S, S), and what it was read as."""
+    """A picture of a letter: its image, grey uint8 (S, S), what it was read as, and its file."""
 
     letter: str
     image: np.ndarray
     read_as: str
+    path: Path | None = None
 
     @property
     def is_right(self):
@@ -85,9 +87,9 @@ class Lesson:
         self.progress = min(1.0, held / STILL)
         return self.progress == 1.0
 
-    def add(self, image, read_as, now):
+    def add(self, image, read_as, now, path=None):
         """Keep the picture of the letter asked for, and go on to what is asked for next."""
-        self.taken.append(Taken(self.letter, image, read_as))
+        self.taken.append(Taken(self.letter, image, read_as, path))
         self._last, self._is_new, self._taken_at = soften(image), False, now
         self._recent.clear()
         self.progress = 0.0

@@ -70,8 +70,8 @@ def teach_from_stream(stream, model, see, view, in_window):
         crop = see(frame, now)
         image, read_as, is_hand = look(model, crop)
         if lesson.update(image, is_hand, now):
-            taken = lesson.add(image, read_as, now)
-            path = keep_picture(taken.letter, crop)
+            path = keep_picture(lesson.letter, crop)
+            taken = lesson.add(image, read_as, now, path)
             told = "read rightly" if taken.is_right else f"read as {read_as or 'nothing'}"
             print(f"{now:.2f}\t{taken.letter}\t{told}\t{path}", flush=True)
         view.frame = frame
@@ -121,11 +121,9 @@ def handle_key(key, lesson):
 
 
 def forget(pictures):
-    """Remove the newest pictures of a letter, as many as were taken back."""
+    """Remove the files of pictures that were taken back."""
     for picture in pictures:
-        newest = max(Path(FOLDER, picture.letter).glob("*.png"), default=None)
-        if newest:
-            newest.unlink()
+        picture.path.unlink(missing_ok=True)
 
 
 def draw(view, lesson):

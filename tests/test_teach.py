@@ -92,12 +92,17 @@ def test_an_unreadable_picture_is_named_and_nothing_is_copied(workdir, hands):
 
 
 def test_pictures_get_names_that_are_free_and_can_be_taken_back(workdir, hands):
+    """Those of another day, or of a folder, stay whatever they are called."""
     lesson, crop = Lesson(["A", "B"]), cv2.cvtColor(hands[0, 0], cv2.COLOR_GRAY2BGR)
-    for name in ("001.png", "002.png"):
-        assert teach.keep_picture("A", crop).name == name
-    lesson.add(hands[0, 0], "A", 0.0)
+    paths = [teach.keep_picture("A", crop) for _ in range(2)]
+    assert [path.name for path in paths] == ["001.png", "002.png"]
+    (workdir / "my_hand/A/fe12.png").write_bytes(paths[0].read_bytes())
+    lesson.add(hands[0, 0], "A", 0.0, paths[1])
     teach.handle_key("\b", lesson)
-    assert [path.name for path in (workdir / "my_hand/A").iterdir()] == ["001.png"]
+    assert sorted(path.name for path in (workdir / "my_hand/A").iterdir()) == [
+        "001.png",
+        "fe12.png",
+    ]
     teach.handle_key(" ", lesson)
     assert lesson.letter == "B"
     teach.handle_key("a", lesson)
