@@ -258,13 +258,8 @@ def weighted_sampler(kinds):
 
 def parse_args(argv):
     parser = argparse.ArgumentParser(description="Get the data, read it and show it.")
-    parser.add_argument(
-        "--from",
-        dest="source",
-        type=nonempty,
-        metavar="DIR",
-        help=f"copy {' and '.join(PUBLISHED)} from this folder, checked, to data/",
-    )
+    what = f"copy {' and '.join(PUBLISHED)} from this folder, checked, to data/"
+    parser.add_argument("--from", dest="source", type=nonempty, metavar="DIR", help=what)
     return parser.parse_args(argv)
 
 

@@ -8,17 +8,15 @@
 
 `held out` is the accuracy on images of the training files that it does not train on. What --resume
 needs after an interruption is in training.pth until the training is complete; it ends at the
-weights of an uninterrupted one.
+weights of an uninterrupted one, by as many threads.
 """
 
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
 
 # isort: split
-import argparse
 import math
 import sys
 import time
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -33,7 +31,7 @@ from plumbing.cores import pick_device, run_fast, threads_beside_others
 from plumbing.faults import UserError, run
 from plumbing.figures import save_curves
 from plumbing.files import write_file
-from plumbing.flags import bounded, nonempty
+from plumbing.flags import training_parser
 from step_2_dataset import LETTERS, SIZE, get_train_validation_loaders
 
 CHECKPOINT, PICTURE = "checkpoint.pth", "training.png"
@@ -115,18 +113,10 @@ def blur(x):
 def train(net, criterion, optimizer, trainloader, epoch, scheduler=None):
     """Train `net` for one epoch and print the tutorial's `[epoch, i] loss`, averaged so far.
 
-    Parameters
-    ----------
-    criterion : gives the loss of logits (N, 25), no hand last, and classes (N,)
-    scheduler : stepped after each batch, if any
-
-    Returns
-    -------
-    the epoch's mean loss, and the share of its images read rightly while training
-
-    Raises
-    ------
-    UserError if the loss is no longer a number
+    Parameters: `criterion`, which gives the loss of logits (N, 25), no hand last, and classes (N,);
+    `scheduler`, stepped after each batch, if any.
+    Returns: the epoch's mean loss, and the share of its images read rightly while training.
+    Raises: UserError if the loss is no longer a number.
     """
     net.train()
     device = next(net.parameters()).device
@@ -176,11 +166,10 @@ def measure(net, loader):
 def fit(net, trainloader, epochs, lr, seed=1, unfinished=None, resume=False, held_out=None):
     """Train `net` for `epochs` and return its history, a (loss, accuracy) for each epoch.
 
-    `held_out` is a DataLoader to measure accuracy on after each epoch; without one, the accuracy is
-    that of training.
-    Every finished epoch is kept in the file `unfinished`, if given; with `resume`, training goes
-    on where that file's run was. Each epoch seeds all that is random anew, from `seed` and
-    its number, so that a resumed run ends where an uninterrupted one does.
+    The accuracy is that on the DataLoader `held_out` or, without one, that of training. Every
+    finished epoch is kept in the file `unfinished`, if given; with `resume`, training goes on where
+    that file's run was. Each epoch seeds all that is random anew, from `seed` and its number, so
+    that a resumed run ends where an uninterrupted one does.
     """
     # Soft targets, of tools/distill.py, are smooth already.
     smoothing = 0 if hasattr(trainloader, "teacher") else LABEL_SMOOTHING
@@ -198,7 +187,8 @@ def fit(net, trainloader, epochs, lr, seed=1, unfinished=None, resume=False, hel
             start = time.perf_counter()
             with threads_beside_others():
                 result = train(net, criterion, optimizer, trainloader, epoch, scheduler)
-            line = epoch_line(epoch, epochs, *result)
+            line = f"epoch {epoch + 1:{len(str(epochs))}d}/{epochs}  loss {result[0]:.4f}  "
+            line += f"accuracy {result[1]:.4f}"
             if held_out:
                 result = result[0], measure(net, held_out)
                 line += f"  held out {result[1]:.4f}"
@@ -211,11 +201,6 @@ def fit(net, trainloader, epochs, lr, seed=1, unfinished=None, resume=False, hel
             print(f"Interrupted; --resume goes on after epoch {len(history)}", file=sys.stderr)
         raise
     return history
-
-
-def epoch_line(epoch, epochs, loss, accuracy):
-    number = f"{epoch + 1:{len(str(epochs))}d}"
-    return f"epoch {number}/{epochs}  loss {loss:.4f}  accuracy {accuracy:.4f}"
 
 
 def load_net(path=CHECKPOINT, net=None):
@@ -237,27 +222,6 @@ def first_batch(loader):
     return DataLoader(Subset(loader.dataset, range(size)), size)
 
 
-def make_parser(description="Train the network on data/."):
-    """Build a parser of the flags of all training."""
-    parser = argparse.ArgumentParser(description=description)
-    add, whole = parser.add_argument, partial(bounded, int)
-    more = {"nargs": "+", "action": "extend", "default": [], "type": nonempty}
-    add("--data", **more, metavar="PATH", help="train on these csv files or folders, too")
-    times = f"how often to see as many images as there are ({IMAGES:,} images in all)"
-    add("--epochs", type=whole(1, 10_000), help=times)
-    size = {"type": whole(1, 100_000), "default": BATCH_SIZE}
-    add("--batch-size", **size, help=f"images a step ({BATCH_SIZE})")
-    rate = {"type": bounded(float, 1e-9, 100), "default": LEARNING_RATE}
-    add("--lr", **rate, help=f"peak learning rate ({LEARNING_RATE})")
-    same = "same seed and machine: same checkpoint (1)"
-    add("--seed", type=whole(0, 2**31), default=1, help=same)
-    add("--start", type=nonempty, metavar="FILE", help="train on from the weights of this file")
-    add("--no-accel", action="store_true", help="train on the CPU whatever there is")
-    add("--dry-run", action="store_true", help="train on one batch, write nothing")
-    add("--resume", action="store_true", help="go on with an interrupted run")
-    return parser
-
-
 def fit_and_save(net, trainloader, held_out, args, path=CHECKPOINT):
     """Train `net` as the flags say, and write its weights to `path`."""
     if args.dry_run:
@@ -273,7 +237,8 @@ def fit_and_save(net, trainloader, held_out, args, path=CHECKPOINT):
 
 
 def parse_args(argv=None):
-    return make_parser().parse_args(argv)
+    parser = training_parser("Train the network on data/.", IMAGES, BATCH_SIZE, LEARNING_RATE)
+    return parser.parse_args(argv)
 
 
 def main(argv=None):

@@ -56,14 +56,9 @@ NO_HAND_LOGIT = 0.0  # as in training
 def evaluate(outputs, labels):
     """Count the images that are read rightly.
 
-    Parameters
-    ----------
-    outputs: logits or probabilities (N, classes), an array, a tensor or lists
-    labels: the true classes, (N,) or (N, 1), likewise
-
-    Returns
-    -------
-    float
+    Parameters: `outputs`, logits or probabilities (N, classes), an array, a tensor or lists;
+    `labels`, the true classes, (N,) or (N, 1), likewise.
+    Returns: float.
 
     >>> evaluate([[0.1, 0.9], [0.8, 0.2]], [1, 1])
     1.0
@@ -97,9 +92,11 @@ def batch_evaluate(net, dataloader):
 def predict(net, dataloader):
     """Run a network on all images of a DataLoader.
 
-    `net` is a Net, which is put into evaluation mode, or a function of tensors (N, 1, 28, 28) that
-    gives logits (N, 24), tensors or arrays. Returns arrays: logits float32 (N, 24), labels int64
-    (N,). UserError if there are no images, or a logit is not finite.
+    Parameters: `net`, a Net, which is put into evaluation mode, or a function of tensors
+    (N, 1, 28, 28) that gives logits (N, 24), tensors or arrays; `dataloader`, whose batches are as
+    SignLanguageMNIST's.
+    Returns: arrays, logits float32 (N, 24) and labels int64 (N,).
+    Raises: UserError if there are no images, or if a logit is not finite.
     """
     if isinstance(net, torch.nn.Module):
         net.eval()
@@ -192,17 +189,16 @@ def validate():
     if PHOTOS not in available_sets():
         note += "; trained without photographs, it reads strangers worse"
     reports.print_tests(tests, name, threshold, LETTERS, PICTURE)
-    for key, value in (("threshold", threshold), ("note", note)):
-        model.metadata_props.add(key=key, value=str(value))
+    model.metadata_props.add(key="threshold", value=str(threshold))
+    model.metadata_props.add(key="note", value=note)
     write_file(MODEL, model.SerializeToString())
     print(f"{PICTURE}: which letters it takes for which; {MODEL}: the exported model, {note}")
 
 
 def get_loaders():
-    """Return DataLoaders of what is in data/, by data set and part.
+    """Return DataLoaders of what is in data/, by data set and part; no hand for validation alone.
 
-    Images without a hand are there for validation alone. UserError if there are no letters to
-    validate on.
+    Raises UserError if there are no letters to validate on.
     """
     loaders = {
         (name, part): DataLoader(SignLanguageMNIST(find_csv(file)), BATCH_SIZE)
@@ -221,9 +217,8 @@ def report(runtime, net, loaders):
     results = {key: predict(net, loader) for key, loader in loaders.items()}
     for (name, part), (outputs, labels) in results.items():
         if (hands := labels != NO_HAND).any():
-            print(
-                f"{part} accuracy: {reports.accuracy_text(outputs[hands], labels[hands])}, {name}"
-            )
+            accuracy = reports.accuracy_text(outputs[hands], labels[hands])
+            print(f"{part} accuracy: {accuracy}, {name}")
     return results
 
 
@@ -237,10 +232,10 @@ def parse_args(argv=None):
     share = bounded(float, 0, 1, above=True)
     add("--box", type=share, default=1.0, help="for --photos: box, share of the shorter side (1)")
     add("--follow", action="store_true", help="for --photos: find the hand in the picture")
-    add("--no-hand", action="store_true", help="for --photos: leave out what --teach learned")
+    add("--untaught", action="store_true", help="for --photos: leave out what --teach learned")
     args = parser.parse_args(argv)
-    if not args.photos and (args.model or args.follow or args.no_hand or args.box != 1):
-        parser.error("--model, --box, --follow and --no-hand go with --photos")
+    if not args.photos and (args.model or args.follow or args.untaught or args.box != 1):
+        parser.error("--model, --box, --follow and --untaught go with --photos")
     return args
 
 

@@ -31,7 +31,7 @@ from camera.pictures import read_picture, shrink
 from camera.recorder import Recorder
 from camera.speller import Speller
 from camera.stream import Stream
-from camera.teach import teach_from_folder, teach_from_stream
+from camera.teach import teach
 from camera.view import View, render
 from camera.window import check_display, show, wait_for_key
 from plumbing.faults import UserError, printable, run
@@ -44,14 +44,9 @@ PAGES = {"h": "help", "s": "signs"}  # that a key shows or hides
 def center_crop(frame, box=1.0):
     """Cut the centred square out of a frame.
 
-    Parameters
-    ----------
-    frame: array (H, W) or (H, W, C)
-    box: share of the frame's shorter side that the square takes, above 0, at most 1
-
-    Returns
-    -------
-    array (S, S) or (S, S, C), a view of the frame
+    Parameters: `frame`, array (H, W) or (H, W, C); `box`, share of the frame's shorter side that
+    the square takes, above 0, at most 1.
+    Returns: array (S, S) or (S, S, C), a view of the frame.
 
     >>> center_crop(np.zeros((480, 640, 3), np.uint8), box=0.7).shape
     (336, 336, 3)
@@ -65,22 +60,13 @@ def center_crop(frame, box=1.0):
 def classify(model, frame, box=1.0, frame_number=None, square=None):
     """Read the letter that a hand shows in the box of a frame.
 
-    Parameters
-    ----------
-    model: a Model, from `load_model`
-    frame: BGR uint8 (H, W, 3)
-    box: share of the frame's shorter side that the centred box takes
-    frame_number: of a video, read from one view a frame in turn; None for a picture, from all views
-    square: (left, top, side) in pixels, a box to read in place of the centred one
-
-    Returns
-    -------
-    image: what the model sees, grey uint8 (size, size)
-    probabilities: of each letter of model.alphabet, float32 (letters,); the rest is "no hand"
-
-    Raises
-    ------
-    UserError: the model fails
+    Parameters: `model`, from `load_model`; `frame`, BGR uint8 (H, W, 3); `box`, share of its
+    shorter side that the centred box takes; `frame_number`, of a video, which is read from one view
+    a frame in turn, or None for a picture, read from all views; `square`, (left, top, side) in
+    pixels, a box to read in place of the centred one.
+    Returns: what the model sees, grey uint8 (size, size), and the probability of each letter of
+    model.alphabet, float32 (letters,); the rest is "no hand".
+    Raises: UserError if the model fails.
 
     >>> model = load_model("pretrained/signlanguage.onnx")
     >>> film = cv2.VideoCapture("data/hello.mp4")
@@ -106,8 +92,7 @@ def translate(model, frame, now, view, frame_number=None):
     if view.finder and not hand:
         view.image, probabilities = None, np.zeros(len(model.alphabet), np.float32)
     else:
-        reading = classify(model, frame, view.box, frame_number, view.square)
-        view.image, probabilities = reading
+        view.image, probabilities = classify(model, frame, view.box, frame_number, view.square)
     letters = view.speller.update(probabilities, now, view.image, hand)
     view.latency.stop()
     return letters
@@ -120,7 +105,7 @@ def spell_stream(stream, model, view, logs, recorder, window):
         if not view.is_lost:
             letters = translate(model, frame, now, view, frame_number)
             log(logs, now, "BACKSPACE" if view.speller.replaces_last else None)
-            log_letters(logs, now, letters)
+            log(logs, now, *letters)
         pixels = render(view) if recorder or window else None
         if recorder:
             recorder.add(now, pixels)
@@ -158,16 +143,11 @@ def toggle_follow(view):
     view.speller.forget()  # the box jumps: this is no movement of the hand
 
 
-def log(files, now, what):
-    """Write a letter or an edit with its time, a line each, into files; None writes nothing."""
-    for file in files if what else ():
-        print(f"{now:.2f}\t{what}", file=file, flush=True)
-
-
-def log_letters(files, now, letters):
-    """Write letters with their time, a line each, into files."""
-    for letter in letters:
-        log(files, now, letter)
+def log(files, now, *entries):
+    """Write letters or edits with their time, a line each, into files; None writes nothing."""
+    for entry in filter(None, entries):
+        for file in files:
+            print(f"{now:.2f}\t{entry}", file=file, flush=True)
 
 
 def spell(args, model, finder):
@@ -185,27 +165,8 @@ def spell(args, model, finder):
             recorder = stack.enter_context(Recorder(draft, stream.fps))
         mirror = stream.is_camera if args.mirror is None else args.mirror
         view = View(speller, args.box, mirror, printable(Path(stream.name).name), finder=finder)
-        stack.callback(lambda: log_letters(logs, speller.now, speller.finish()))
+        stack.callback(lambda: log(logs, speller.now, *(speller.finish() or ())))
         spell_stream(stream, model, view, logs, recorder, not args.headless)
-
-
-def teach(args, model, finder):
-    """Teach the model the user's own signs, by a camera, a video or a folder of pictures."""
-    if Path(args.source).is_dir():
-        teach_from_folder(model, args.source)
-        return
-    view = View(None, args.box, False, "", finder=finder)
-
-    def see(frame, now):
-        hand = finder.find(frame, now) if finder else None
-        view.square = hand and hand.box
-        if finder:
-            return crop_square(frame, *hand.box) if hand else None
-        return center_crop(frame, args.box)
-
-    with contextlib.closing(Stream(args.source)) as stream:
-        view.mirror = stream.is_camera if args.mirror is None else args.mirror
-        teach_from_stream(stream, model, see, view, not args.headless)
 
 
 def label_pictures(args, model, finder):
@@ -234,13 +195,15 @@ def main(argv=None):
         check_display()
     model = load_model(args.model)
     notes = [printable(model.note)] if model.note else []
-    if FOLDER.is_dir() and not (args.teach or args.no_hand):
+    if FOLDER.is_dir() and not (args.teach or args.untaught):
         model, note = use_hand(model)
         notes += [note] if note else []
     print(", ".join([f"Model: {printable(model.path)}", *notes]), flush=True)
     finder = HandFinder() if args.follow else None
-    work = teach if args.teach else label_pictures if args.pictures else spell
-    work(args, model, finder)
+    if args.teach:
+        teach(args, model, finder, center_crop)
+    else:
+        (label_pictures if args.pictures else spell)(args, model, finder)
 
 
 if __name__ == "__main__":

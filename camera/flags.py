@@ -31,7 +31,7 @@ def parse_args(argv=None):
     add("--model", metavar="FILE", default=str(find_model()), help="ONNX file (%(default)s)")
     add("--follow", action="store_true", help="let the box go to the hand, wherever it is")
     add("--teach", action="store_true", help="learn your own signs, from pictures that it takes")
-    add("--no-hand", action="store_true", help="leave out what --teach learned (my_hand)")
+    add("--untaught", action="store_true", help="leave out what --teach learned (my_hand)")
     add("--box", type=share, help=f"box, share of the shorter side ({BOX_SHARE}; pictures 1)")
     add(
         "--hold",

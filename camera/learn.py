@@ -365,8 +365,7 @@ class Learner:
         means = {c: self.rehearsal[self.roles == c].mean(axis=0) for c in self.labels[chosen]}
         usual = np.array([means[c] for c in self.labels[pictures]])
         shifted = self.rehearsal[hands] + self.varied[pictures, variations] - usual
-        targets = np.eye(self.answers.shape[1], dtype=np.float32)[self.roles[hands]]
-        return np.maximum(shifted, 0), targets
+        return np.maximum(shifted, 0), self.answers[hands]
 
     def cross_validate(self):
         """Return the pictures' probabilities untaught, and taught by the others.

@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime as ort
 
 from plumbing.faults import UserError, in_background
-from plumbing.flags import number
+from plumbing.flags import bounded
 
 ROOT = Path(__file__).parent.parent  # the project's folder
 ALPHABET = "ABCDEFGHIKLMNOPQRSTUVWXY"  # of a model that names none: the tutorial's
@@ -54,9 +54,9 @@ class Model:
         return outputs
 
 
-METADATA = {"alphabet": str, "mean": number(float, 0, 1), "std": number(float, 0.001, 1000)}
-METADATA |= {"size": number(int, 1, 1024), "no_hand_logit": number(float, -1000, 1000)}
-METADATA |= {"threshold": number(float, 0, 1), "views": number(int, 1, len(VIEWS))}
+METADATA = {"alphabet": str, "mean": bounded(float, 0, 1), "std": bounded(float, 0.001, 1000)}
+METADATA |= {"size": bounded(int, 1, 1024), "no_hand_logit": bounded(float, -1000, 1000)}
+METADATA |= {"threshold": bounded(float, 0, 1), "views": bounded(int, 1, len(VIEWS))}
 OLD_NAMES = {"nothing": "no_hand_logit"}
 
 

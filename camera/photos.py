@@ -21,7 +21,7 @@ def judge_photos(args, letters, classify):
     model = load_model(args.model)
     if model.alphabet != letters:
         raise UserError(f"{model.path}: a model of other letters than {letters}")
-    model, note = (model, "") if args.no_hand else use_hand(model)
+    model, note = (model, "") if args.untaught else use_hand(model)
     if note:
         print(f"{printable(model.path)}, {note}")
     finder = HandFinder() if args.follow else None

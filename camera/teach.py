@@ -4,16 +4,20 @@ Pictures are kept as they are taken, in my_hand/LETTER/*.png. What was learned f
 them, and is used from then on.
 """
 
+import contextlib
 from functools import cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from camera.learn import FOLDER, add_pictures, list_signs, teach
+from camera import learn
+from camera.hand import crop_square
+from camera.learn import FOLDER, add_pictures, list_signs
 from camera.lesson import EXTRA, Lesson
 from camera.model import read_letters
 from camera.pictures import shrink
+from camera.stream import Stream
 from camera.view import (
     AMBER,
     BAR,
@@ -23,6 +27,7 @@ from camera.view import (
     SOFT,
     VIEW_HEIGHT,
     WHITE,
+    View,
     darken,
     draw_advice,
     draw_box,
@@ -38,6 +43,28 @@ CELL, COLUMNS = 160, 7  # pixels, signs a row: the chart's, A to Z
 KEYS = "SPACE: skip   BACKSPACE: again   ESC: stop and learn"
 
 
+def teach(args, model, finder, center_crop):
+    """Teach the model the user's own signs, by a camera, a video or a folder of pictures.
+
+    `args` are step 6's flags, and `center_crop` is its function.
+    """
+    if Path(args.source).is_dir():
+        teach_from_folder(model, args.source)
+        return
+    view = View(None, args.box, False, "", finder=finder)
+
+    def see(frame, now):
+        hand = finder.find(frame, now) if finder else None
+        view.square = hand and hand.box
+        if finder:
+            return crop_square(frame, *hand.box) if hand else None
+        return center_crop(frame, args.box)
+
+    with contextlib.closing(Stream(args.source)) as stream:
+        view.mirror = stream.is_camera if args.mirror is None else args.mirror
+        teach_from_stream(stream, model, see, view, not args.headless)
+
+
 def teach_from_folder(model, source):
     """Learn from the pictures in `source`/LETTER/, copied to my_hand."""
     new = add_pictures(source, model.alphabet)
@@ -51,7 +78,7 @@ def learn_and_tell(model):
         print("No pictures were taken, so nothing was learned")
         return
     print("Learning ...", flush=True)
-    _, report = teach(model)
+    _, report = learn.teach(model)
     count = len(list_signs(FOLDER, model.alphabet))
     print(f"Taught by {count} pictures in {FOLDER}. {report}")
     for picture, seen in report.odd:

@@ -1,6 +1,7 @@
 """Types of flags for argparse."""
 
 import argparse
+from functools import partial
 
 
 def bounded(kind, low, high, above=False):
@@ -23,11 +24,29 @@ def bounded(kind, low, high, above=False):
     return parse
 
 
-number = bounded  # its old name, until nobody uses it
-
-
 def nonempty(text):
     """Check, as an argparse type, the name of a file: an unset variable leaves it empty."""
     if not text:
         raise argparse.ArgumentTypeError("an empty name")
     return text
+
+
+def training_parser(description, images, batch_size, learning_rate):
+    """Build a parser of the flags of step 3 and tools/distill.py, whose defaults are given."""
+    parser = argparse.ArgumentParser(description=description)
+    add, whole = parser.add_argument, partial(bounded, int)
+    more = {"nargs": "+", "action": "extend", "default": [], "type": nonempty}
+    add("--data", **more, metavar="PATH", help="train on these csv files or folders, too")
+    times = f"how often to see as many images as there are ({images:,} images in all)"
+    add("--epochs", type=whole(1, 10_000), help=times)
+    size = {"type": whole(1, 100_000), "default": batch_size}
+    add("--batch-size", **size, help=f"images a step ({batch_size})")
+    rate = {"type": bounded(float, 1e-9, 100), "default": learning_rate}
+    add("--lr", **rate, help=f"peak learning rate ({learning_rate})")
+    same = "same seed, machine and threads: same checkpoint (1)"
+    add("--seed", type=whole(0, 2**31), default=1, help=same)
+    add("--start", type=nonempty, metavar="FILE", help="train on from the weights of this file")
+    add("--no-accel", action="store_true", help="train on the CPU whatever there is")
+    add("--dry-run", action="store_true", help="train on one batch, write nothing")
+    add("--resume", action="store_true", help="go on with an interrupted run")
+    return parser

@@ -95,9 +95,19 @@ def test_the_report_counts_pictures_left_out(model, moments, lesson):
     assert "one picture" in str(report)
 
 
-@pytest.mark.parametrize("letters", [ODD, "A"])
-def test_letters_not_taught_hardly_get_worse(model, moments, hands, letters):
-    """Of strangers, who look like the pictures of one person in nothing: by 3 points at most."""
+MISSED = "the aim of one point is not reached where one to three letters are taught"
+
+
+@pytest.mark.parametrize(
+    "letters",
+    [
+        "BDGHIL",
+        pytest.param("A", marks=pytest.mark.xfail(reason=MISSED, strict=False)),  # by an image
+        pytest.param(ODD, marks=pytest.mark.xfail(reason=MISSED, strict=True)),
+        pytest.param("EKR", marks=pytest.mark.xfail(reason=MISSED, strict=True)),
+    ],
+)
+def test_letters_not_taught_get_no_worse(model, moments, hands, letters):
     pictures = to_pictures({letter: moments[letter] for letter in letters})
     learned, _ = learn.learn(model, pictures, trials=False)
     taught = learn.taught(model, learned)
@@ -105,7 +115,7 @@ def test_letters_not_taught_hardly_get_worse(model, moments, hands, letters):
         assert read_views(taught, moments[letter][3:]).count(letter) >= 2
     numbers = [i for i, letter in enumerate(hands[1]) if letter not in letters]
     others = hands[0][numbers], [hands[1][i] for i in numbers]
-    assert share_right(taught, *others) > share_right(model, *others) - 0.03
+    assert share_right(taught, *others) > share_right(model, *others) - 0.01
 
 
 def test_learning_twice_gives_the_same(model, moments, lesson):
@@ -149,10 +159,20 @@ def test_gradients_are_those_of_the_loss():
 # ---------------------------------------------------------------- pictures that contradict
 
 
-def test_pictures_of_swapped_letters_are_named(model, moments):
-    swapped = moments | {"D": moments["Y"], "Y": moments["D"]}
-    report = learn.learn(model, to_pictures(swapped))[1]
-    assert {(p.letter, seen) for p, seen in report.odd} == {("D", "Y"), ("Y", "D")}
+OVERLOOKED = "of swapped pairs some 60 % are named: the network must be sure of both letters"
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        "DY",
+        pytest.param("B", "L", marks=pytest.mark.xfail(reason=OVERLOOKED, strict=True)),
+        pytest.param("D", "H", marks=pytest.mark.xfail(reason=OVERLOOKED, strict=True)),
+    ],
+)
+def test_pictures_of_swapped_letters_are_named(model, moments, a, b):
+    report = learn.learn(model, to_pictures(moments | {a: moments[b], b: moments[a]}))[1]
+    assert {(p.letter, seen) for p, seen in report.odd} == {(a, b), (b, a)}
     assert len(report.odd) == 6
 
 

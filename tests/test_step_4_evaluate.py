@@ -356,7 +356,7 @@ def test_missing_and_damaged_files_are_named(checkpoint):
     [
         (["--photos", ""], "argument --photos: an empty name"),  # "$UNSET"
         (["--photos", "photos", "--model", ""], "argument --model: an empty name"),
-        (["--model", "m.onnx"], "--model, --box, --follow and --no-hand go with --photos"),
+        (["--model", "m.onnx"], "--model, --box, --follow and --untaught go with --photos"),
         (["--fast"], "unrecognized"),
     ],
 )

@@ -52,7 +52,7 @@ def test_a_film_is_a_lesson_whose_pictures_are_kept_and_used(workdir, hands):
     assert (workdir / "my_hand/learned.npz").exists()
     again = shell("step_6_camera.py", "--source", "lesson.avi", "--headless")
     assert f"taught by {len(lines)} pictures in my_hand" in again.stdout.splitlines()[0]
-    left_out = shell("step_6_camera.py", "--source", "lesson.avi", "--headless", "--no-hand")
+    left_out = shell("step_6_camera.py", "--source", "lesson.avi", "--headless", "--untaught")
     assert "taught" not in left_out.stdout
 
 

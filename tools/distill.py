@@ -15,16 +15,18 @@ from torch import nn
 
 from plumbing.cores import pick_device, run_fast
 from plumbing.faults import run
-from plumbing.flags import bounded, nonempty
+from plumbing.flags import bounded, nonempty, training_parser
 from step_2_dataset import LETTERS, get_train_validation_loaders
 from step_3_train import (
+    BATCH_SIZE,
     CHECKPOINT,
+    IMAGES,
+    LEARNING_RATE,
     Net,
     add_no_hand,
     first_batch,
     fit_and_save,
     load_net,
-    make_parser,
     normalise_contrast,
 )
 
@@ -116,7 +118,9 @@ def average(nets):
 
 
 def parse_args(argv):
-    parser = make_parser("Train Net from the answers of larger networks.")
+    parser = training_parser(
+        "Train Net from the answers of larger networks.", IMAGES, BATCH_SIZE, LEARNING_RATE
+    )
     add = parser.add_argument
     add("--deep", action="store_true", help=f"train a Teacher from labels, written to {TEACHER}")
     files = {"nargs": "+", "default": [], "type": nonempty, "metavar": "FILE"}

@@ -29,7 +29,7 @@ import numpy as np
 from camera import learn
 from camera.model import load_model
 from plumbing.faults import UserError, printable, run
-from plumbing.flags import nonempty, number
+from plumbing.flags import bounded, nonempty
 
 COLUMNS = ("untaught", "taught", "moved", "mirrored", "others", "", "refused", "", "seconds")
 KEPT = 0.95  # of the letters read rightly pass the threshold
@@ -60,7 +60,11 @@ def read_sources(folder, model):
         if place.name.upper() == learn.NO_HAND:
             empty = [learn.read_picture(path) for path in learn.list_pictures(place)]
         elif learn.list_signs(place, model.alphabet):
-            sources[place.name] = learn.read_pictures(place, model.alphabet)
+            pictures = learn.read_pictures(place, model.alphabet)
+            if split(pictures, 1)[0]:
+                sources[place.name] = pictures
+            else:
+                print(f"{printable(place)}: left out, as no letter has three pictures")
     if not sources:
         raise UserError(f"{printable(folder)}: no pictures in its SOURCE/A/, SOURCE/B/ and so on")
     greys = [cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) for frame in empty]
@@ -140,7 +144,7 @@ def print_row(name, figures):
 
 def parse_args(argv):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    add, whole = parser.add_argument, number(int, 1, 1000)
+    add, whole = parser.add_argument, bounded(int, 1, 1000)
     add("--photos", metavar="DIR", type=nonempty, required=True, help="pictures by source, letter")
     add("--model", metavar="FILE", type=nonempty, help="the one that the camera script would use")
     add("--pictures", type=whole, nargs="+", default=[1, 3], help="of each letter (1 and 3)")
