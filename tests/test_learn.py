@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
+import step_2_dataset
 from camera import learn
 from camera.model import average_views, load_model
 from plumbing.faults import UserError
@@ -330,3 +331,11 @@ def test_another_kind_of_model_cannot_be_taught(model, moments, tmp_path):
 def test_learning_needs_no_torch():
     code = "import sys, camera.learn; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60).returncode == 0
+
+
+def test_pictures_are_varied_within_the_limits_of_step_2():
+    """The camera's room may not import step 2."""
+    ours = [name for name in vars(learn) if name.startswith("MAX_")]
+    assert len(ours) == 6
+    for name in ours:
+        assert getattr(learn, name) == getattr(step_2_dataset, name.replace("TURN", "ANGLE"))
