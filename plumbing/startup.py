@@ -10,9 +10,9 @@ ROOT = Path(__file__).parent.parent
 READING = "numpy", "opencv-python", "onnxruntime"  # all that step 6 needs
 
 # Libraries look these up when they load: OpenCV, FFmpeg and Qt leave it to the scripts to tell of
-# faults, no picture fills the memory, ONNX Runtime reports to nobody, and NumPy's BLAS multiplies our
-# small matrices in one thread: two spin while they wait for each other, five times as long where
-# another program takes a core.
+# faults, no picture fills the memory, ONNX Runtime reports to nobody, and NumPy multiplies our
+# small matrices in one thread: two spin while they wait for each other, and take five times as long
+# where another program has a core.
 SETTINGS = {
     "OPENCV_LOG_LEVEL": "SILENT",
     "OPENCV_FFMPEG_LOGLEVEL": "-8",
