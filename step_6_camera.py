@@ -10,7 +10,7 @@
 
 A frame goes through centre crop, grey, 28x28 and the network, as in the tutorial. Probabilities are
 smoothed over time, and a letter held still is added to the text. With --follow the box goes to the
-hand, wherever in the frame it is, and its movements are read, too: J and Z.
+hand, wherever in the frame it is, and its landmarks are read, too: the letter, and J and Z.
 """
 
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 
 from camera.flags import BOX_SHARE, parse_args  # noqa: F401
-from camera.hand import HandFinder, crop_square
+from camera.hand import HandFinder, agree, crop_square
 from camera.learn import FOLDER, use_hand
 from camera.model import load_model, read_letters
 from camera.pictures import read_picture, shrink
@@ -93,6 +93,8 @@ def translate(model, frame, now, view, frame_number=None):
         view.image, probabilities = None, np.zeros(len(model.alphabet), np.float32)
     else:
         view.image, probabilities = classify(model, frame, view.box, frame_number, view.square)
+        if hand:
+            probabilities = agree(probabilities, view.finder.read(hand), model.alphabet)
     letters = view.speller.update(probabilities, now, view.image, hand)
     view.latency.stop()
     return letters

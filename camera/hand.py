@@ -4,6 +4,9 @@ Two networks do it, as in MediaPipe Hands (Zhang et al., 2020). Where no hand is
 looks for palms. Around a palm the second network finds the 21 landmarks of a hand, and says whether
 there is one at all. In the next frame it looks around these landmarks.
 
+A third one reads the letter from the landmarks (tools/train_landmarks.py). They say nothing of
+light, skin or background, so strangers are read better by them and the picture than by either.
+
 Landmarks: 0 is the wrist; 1-4 are the thumb, 5-8 the index, 9-12 the middle, 13-16 the ring and
 17-20 the little finger, each from its root to its tip.
 """
@@ -15,18 +18,20 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from camera.model import ROOT, open_session
+from camera.model import ALPHABET, ROOT, open_session, to_probabilities
 from plumbing.faults import UserError
 
 FOLDER = ROOT / "pretrained"
 PALMS, LANDMARKS = "palm_detection.onnx", "hand_landmark.onnx"
-ADVICE = "it comes with the project; tools/make_hand_finder.py makes it"
+LETTERS_NETWORK = "landmark_letters.onnx"
+ADVICE = "it comes with the project; get it anew"
 PALM, PRESENT = 0.5, 0.5  # least probability of a palm, and of a hand around it
 OVERLAP = 0.3  # intersection over union from which two palms are one
 MARGIN = 1.35  # side of the box by that of the landmarks' box: so training photographs were cut
 LOST = 0.3  # seconds during which every frame is searched for a hand that was lost
 STILL, REST = 0.3, 0.05  # sides a second below which a hand is still; seconds without a look then
 SEARCH, SWITCH = 0.1, 1.0  # seconds between two searches: without a hand; for a better one
+PICTURE_ERRS, LANDMARKS_ERR = 1e-6, 1e-4  # least probabilities, so that neither rules a letter out
 FILLED = 0.7  # of a picture's shorter side has the box of a hand that fills it
 FAR = 0.1  # sides that a hand moved from one frame to the next, so that we look again
 BETTER = 1.3  # another hand is followed instead when it ranks higher by so much
@@ -71,6 +76,7 @@ class HandFinder:
     def __init__(self, folder=FOLDER):
         self.palms = open_network(folder / PALMS, {"palms", "scores"})
         self.landmarks = open_network(folder / LANDMARKS, {"landmarks", "score", "is_right"})
+        self.letters = open_network(folder / LETTERS_NETWORK, {"logits"})
         self.forget()
 
     def forget(self):
@@ -79,6 +85,11 @@ class HandFinder:
         self.looked = self.seen = self.searched = -math.inf  # seconds
         self.searches = 0
         self.box = SmoothBox()
+
+    def read(self, hand):
+        """Return the probability of each letter by a Hand's landmarks, float32 (24,)."""
+        (logits,) = self.letters.run(None, {"landmarks": hand.landmarks[None]})
+        return to_probabilities(logits[0], -np.inf)
 
     def find(self, frame, now=None):
         """Return the Hand in a frame, or None.
@@ -213,6 +224,18 @@ def list_squares(frame):
     for at in np.linspace(short / 2, long - short / 2, count) if count > 1 else ():
         squares.append(Square(*((at, short / 2) if width > height else (short / 2, at)), short))
     return squares
+
+
+def agree(by_picture, by_landmarks, alphabet=ALPHABET):
+    """Bring together two readings of a hand, float32 (letters,) each.
+
+    Their product (Hinton, 2002): what both hold likely. The share that is left to "no hand" is the
+    picture's. Landmarks are read in ALPHABET alone.
+    """
+    if alphabet != ALPHABET:
+        return by_picture
+    both = (by_picture + PICTURE_ERRS) * (by_landmarks + LANDMARKS_ERR)
+    return both * (by_picture.sum() / both.sum())
 
 
 def overlap(palm, palms):

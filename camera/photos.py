@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from camera.hand import HandFinder
+from camera.hand import HandFinder, agree
 from camera.learn import use_hand
 from camera.model import load_model
 from camera.pictures import read_letter_folders
@@ -30,7 +30,10 @@ def judge_photos(args, letters, classify):
         hand = finder.find(frame) if finder else None
         if finder and hand is None:  # nothing is read, as before the camera
             return np.zeros((model.size,) * 2, np.uint8), np.zeros(len(letters), np.float32)
-        return classify(model, frame, args.box, square=hand and hand.box)
+        image, probabilities = classify(model, frame, args.box, square=hand and hand.box)
+        if hand:
+            probabilities = agree(probabilities, finder.read(hand), letters)
+        return image, probabilities
 
     folder = args.photos
     found = read_letter_folders(folder, letters)
