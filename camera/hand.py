@@ -31,7 +31,6 @@ MARGIN = 1.35  # side of the box by that of the landmarks' box: so training phot
 LOST = 0.3  # seconds during which every frame is searched for a hand that was lost
 STILL, REST = 0.3, 0.05  # sides a second below which a hand is still; seconds without a look then
 SEARCH, SWITCH = 0.1, 1.0  # seconds between two searches: without a hand; for a better one
-PICTURE_ERRS, LANDMARKS_ERR = 1e-6, 1e-4  # least probabilities, so that neither rules a letter out
 FILLED = 0.7  # of a picture's shorter side has the box of a hand that fills it
 FAR = 0.1  # sides that a hand moved from one frame to the next, so that we look again
 BETTER = 1.3  # another hand is followed instead when it ranks higher by so much
@@ -227,15 +226,17 @@ def list_squares(frame):
 
 
 def agree(by_picture, by_landmarks, alphabet=ALPHABET):
-    """Bring together two readings of a hand, float32 (letters,) each.
+    """Bring together two readings of a hand, probabilities float32 (letters,) each.
 
-    Their product (Hinton, 2002): what both hold likely. The share that is left to "no hand" is the
-    picture's. Landmarks are read in ALPHABET alone.
+    Their geometric mean, a logarithmic opinion pool (Genest and Zidek, 1986). Where they disagree
+    it lacks something, and that goes to all letters alike: nothing is certain. The share of "no
+    hand" is the picture's. Landmarks are read in ALPHABET alone.
     """
     if alphabet != ALPHABET:
         return by_picture
-    both = (by_picture + PICTURE_ERRS) * (by_landmarks + LANDMARKS_ERR)
-    return both * (by_picture.sum() / both.sum())
+    share = max(float(by_picture.sum()), 1e-6)
+    mean = np.sqrt(by_picture / share * by_landmarks)
+    return share * (mean + (1 - mean.sum()) / len(mean))
 
 
 def overlap(palm, palms):
