@@ -1,6 +1,7 @@
 """Plumbing: tell what a file is by its first bytes, whatever its name ends in."""
 
 import html
+import os
 import re
 
 from plumbing.faults import in_a_line
@@ -25,11 +26,15 @@ UNDECODED = {  # pictures that it does not
     "a JPEG XL picture": rb"\xff\x0a|\0\0\0\x0cJXL ",
     "a Photoshop picture": rb"8BPS",
     "an OpenEXR picture": rb"\x76\x2f\x31\x01",
-    "an SVG drawing": rb"\s*(<\?xml[^>]*>\s*)?(<!--.{0,400}?-->\s*)?(<!DOCTYPE svg[^>]*>\s*)?<svg",
-    "a PDF document": rb"%PDF-",
     "a camera's raw picture": rb"FUJIFILMCCD-RAW|II\x55\0|IIRO|....ftypcrx",
 }
+FILMS = {
+    "a film": rb"RIFF....AVI |\x1a\x45\xdf\xa3|FLV\x01|OggS|\0\0\x01[\xb0\xb3\xba]|\x30\x26\xb2\x75"
+    rb"|....(ftyp|moov|mdat|wide|free|skip)|\x47.{187}\x47.{187}\x47|....\x47.{191}\x47",
+}
 OTHERS = {
+    "a PDF document": rb"%PDF-",
+    "an SVG drawing": rb"\s*(<\?xml[^>]*>\s*)?(<!--.{0,400}?-->\s*)?(<!DOCTYPE svg[^>]*>\s*)?<svg",
     "a Git LFS pointer": rb"version https://git-lfs",
     "a web page": rb"(\xef\xbb\xbf)?\s*<(!doctype html|html|head|body|!--|script|meta)",
     "an XML file": rb"(\xef\xbb\xbf)?\s*<(\?xml|error)",
@@ -50,21 +55,26 @@ OTHERS = {
 }
 UNPACK, SAVE, GET = "unpack it", "save it as JPEG or PNG", "download it again, signed in if need be"
 ADVICE = {
-    **dict.fromkeys(UNDECODED, SAVE),
+    **dict.fromkeys([*UNDECODED, "a PDF document", "an SVG drawing"], SAVE),
     "a Git LFS pointer": "git lfs pull gets the file itself",
     **dict.fromkeys(("a web page", "an XML file", "a JSON file"), GET),
     **dict.fromkeys(("a zip archive", "a gzip archive", "a 7z archive", "a RAR archive"), UNPACK),
 }
 PATTERNS = {
     kind: re.compile(start, re.DOTALL | re.IGNORECASE if kind in OTHERS else re.DOTALL)
-    for kind, start in {**DECODED, **UNDECODED, **OTHERS}.items()
+    for kind, start in {**DECODED, **UNDECODED, **FILMS, **OTHERS}.items()
 }
 
 
 def read_head(path):
-    """Return the first bytes of a file. Raises OSError."""
-    with open(path, "rb") as file:
-        return file.read(HEAD)
+    """Return the first bytes of a file; none of what is no file, or cannot be read."""
+    try:
+        if os.path.isfile(path):  # a pipe may never end
+            with open(path, "rb") as file:
+                return file.read(HEAD)
+    except OSError:  # whoever reads it whole says why
+        pass
+    return b""
 
 
 def kind_of(head):
