@@ -5,10 +5,11 @@ import os
 from pathlib import Path
 
 from camera.model import find_model
-from camera.pictures import list_pictures
+from camera.pictures import explain_empty, list_pictures
 from camera.recorder import CODECS
 from camera.speller import HOLD
 from camera.view import KEYS
+from plumbing.faults import UserError
 from plumbing.flags import bounded
 
 BOX_SHARE = 0.7  # of the frame's shorter side: a hand at arm's length fills the box
@@ -45,7 +46,13 @@ def parse_args(argv=None):
     add("--record", metavar="FILE", help="write what the window shows, as .avi or .mp4")
     add("--transcript", metavar="FILE", help="write a line for each letter, with its time")
     args = parser.parse_args(argv)
-    args.pictures = [] if args.teach else list_pictures(args.source)
+    args.pictures = list_pictures(args.source)
+    if args.teach:
+        if args.pictures and not os.path.isdir(args.source):
+            parser.error("--teach takes a camera, a film, or a folder of pictures in A/, B/ ...")
+        args.pictures = []
+    elif not args.pictures and os.path.isdir(args.source):
+        raise UserError(explain_empty(args.source))
     args.box = args.box or (1.0 if args.pictures else BOX_SHARE)
     check_files(parser, args)
     return args

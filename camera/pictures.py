@@ -2,6 +2,7 @@
 
 import os
 import struct
+from itertools import chain, islice
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,7 @@ LARGEST = 2**28  # bytes of a picture
 TRIM = 0.02  # share of a crop that may be given up for speed
 GREY = 128  # what is seen through a transparent background
 BITS = 8, 10, 12, 14, 16  # that cameras and scanners give a pixel
+DEEPER = 2000  # files to look at in folders of folders' folders
 NAMED = 10  # pictures that cannot be read, in one message
 # Endings of names of pictures; an empty or damaged file is one by its name alone.
 ENDINGS = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".pgm"}
@@ -66,6 +68,18 @@ def is_film(path):
     return b"\xff\xd9\xff\xd8\xff" in content and b"MPF\0" not in content
 
 
+def explain_empty(folder):
+    """Say what is in a folder that has no pictures."""
+    path, told = Path(folder), f"{printable(folder)}: a folder without pictures"
+    films = (file for file in sorted(path.glob("*")) if kind_of(read_head(file)) in FILMS)
+    if film := next(filter(is_seen, films), None):
+        return f"{told}; give one of its films: {printable(film)}"
+    deeper = islice(chain(path.glob("*/*/*"), path.glob("*/*/*/*")), DEEPER)
+    if picture := next((path for path in deeper if is_seen(path) and is_picture(path)), None):
+        return f"{told} in it or in its folders; give {printable(picture.parent)}, which has some"
+    return f"{told} in it or in its folders"
+
+
 def name_unread(paths):
     """Return a message on pictures that cannot be read, and what to do."""
     names = [printable(path) for path in paths[:NAMED]]
@@ -100,7 +114,7 @@ def read_content(path):
 def decode(content):
     """Decode a picture, uint8 (N,), as BGR uint8 (H, W, 3). None or cv2.error where it fails."""
     kind = kind_of(content[:4096].tobytes())
-    if kind in ("a JPEG picture", "a Radiance picture", "a PFM picture"):  # these have 8 bits then
+    if kind in ("a JPEG picture", "a Radiance picture"):  # no background, and 8 bits so
         return cv2.imdecode(content, cv2.IMREAD_COLOR)
     pixels, kinds, about = cv2.imdecodeWithMetadata(content, flags=cv2.IMREAD_UNCHANGED)
     if pixels is None or (pixels.ndim == 3 and pixels.shape[2] > 4):

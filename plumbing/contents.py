@@ -3,6 +3,7 @@
 import html
 import os
 import re
+import stat
 
 from plumbing.faults import in_a_line
 
@@ -69,7 +70,8 @@ PATTERNS = {
 def read_head(path):
     """Return the first bytes of a file; none of what is no file, or cannot be read."""
     try:
-        if os.path.isfile(path):  # a pipe may never end
+        status = os.stat(path)
+        if stat.S_ISREG(status.st_mode) and status.st_size:  # a pipe, or /proc/kmsg, may never end
             with open(path, "rb") as file:
                 return file.read(HEAD)
     except OSError:  # whoever reads it whole says why
