@@ -15,8 +15,8 @@ CAUSES = {  # what ONNX Runtime says: what it means
     r"External data path does not exist: \"?(?:[^\"]*[/\\])?([^\"]+)": "its weights are in {0}, "
     "which is not beside it: put it there, or export the model as one file",
     r"[Ee]xternal data": f"its weights are in another file, which does not fit: {EXPORT}",
-    r"implementation for (\w+)": "ONNX Runtime has no {0} for its precision, such as double or "
-    f"half: {EXPORT}",
+    r"(?:implementation|kernel) for (\w+)": "ONNX Runtime has no {0} for its precision, such as "
+    f"double or half: {EXPORT}",
     r"IR version: (\d+), max supported IR version: (\d+)": "of IR version {0}, and ONNX Runtime "
     "here reads up to {1}: export it with an older version of onnx",
     r"till opset (\d+)": "of an opset above {0}, the newest that ONNX Runtime here knows",

@@ -50,6 +50,7 @@ OTHERS = {
     "a RAR archive": rb"Rar!\x1a\x07",
     "an HDF5 file": rb"\x89HDF\r\n\x1a\n",
     "a TensorFlow Lite model": rb"....TFL3",
+    "one of MNIST's idx files": rb"\0\0\x08[\x01-\x04]\0",
     "a NumPy array": rb"\x93NUMPY",
     "a Parquet file": rb"PAR1",
     "a Python pickle": rb"\x80[\x02-\x05]",

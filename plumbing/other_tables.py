@@ -15,10 +15,11 @@ import numpy as np
 
 from plumbing.contents import describe, read_head
 from plumbing.faults import UserError
-from plumbing.table_columns import find_columns, is_row, name_columns
+from plumbing.table_columns import MANY, find_columns, is_row, name_columns
 from plumbing.table_faults import find_fault
 
-DELIMITERS = {",": "", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}  # notes of them
+# What stands between values, most certain first, and a note on it; numbers may have commas inside.
+DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars", ",": "", " ": "spaces"}
 NO_HAND = ("NOTHING", "NO_HAND")  # what the last label is called where labels are letters
 SAMPLE = 12  # rows to tell a table's shape by
 LONGEST = 2**20  # characters of each of them
@@ -88,14 +89,17 @@ def is_right(values, labels):
 
 def open_text(path):
     """Open a text file, plain or packed by gzip, whatever its name ends in."""
-    head = read_head(path)
-    is_packed = head.startswith(GZIP) or str(path).endswith(".gz")
-    encoding = "utf-16" if head.startswith(UTF_16) and len(head) > 3 else "utf-8-sig"
-    return (gzip.open if is_packed else open)(path, "rt", encoding=encoding)
+    is_packed = read_head(path).startswith(GZIP) or str(path).endswith(".gz")
+    open_any = gzip.open if is_packed else open
+    with open_any(path, "rb") as file:
+        head = file.read(4)
+    encoding = "utf-16" if head.startswith(UTF_16) and len(head) == 4 else "utf-8-sig"
+    return open_any(path, "rt", encoding=encoding)
 
 
 def split(line, delimiter):
-    """Return the values of a line, without the quotes around them."""
+    """Return the values of a line, without quotes around them or commas inside them."""
+    line = line if delimiter == "," else line.replace(",", ".")
     try:
         return next(csv.reader([line.rstrip("\n")], delimiter=delimiter), [])
     except csv.Error:  # a value that is too long
@@ -116,7 +120,7 @@ def read_rows(path, form, labels, max_lines):
                 continue
             if len(line) > MAX_LINE:
                 raise UserError(f"{path}, line {number}: longer than {MAX_LINE:,} characters")
-            row = split(line.replace(",", ".") if form.delimiter == ";" else line, form.delimiter)
+            row = split(line, form.delimiter)
             if len(row) != form.width:
                 cut = len(row) < form.width and next(lines, None) is None
                 end = "; the file ends there: is it whole?" if cut else ""
@@ -141,7 +145,8 @@ def find_form(path, names, labels):
         lines = list(itertools.islice(lines, SAMPLE))
     if not lines:
         raise UserError(f"{path}: empty, without a header and rows")
-    delimiter = max(DELIMITERS, key=lambda mark: len(split(lines[0], mark)))
+    counts = {mark: len(split(lines[0], mark)) for mark in DELIMITERS}
+    delimiter = next((mark for mark in counts if counts[mark] > MANY), max(counts, key=counts.get))
     rows = [[text.strip() for text in split(line, delimiter)] for line in lines]
     notes = [DELIMITERS[delimiter]] if DELIMITERS[delimiter] else []
     notes += ["quotes"] * any('"' in line for line in lines[:2])

@@ -17,10 +17,10 @@ MANY = 100  # columns that are numbered are pixels
 
 
 def is_row(texts):
-    """Return whether the first row holds numbers, after a label, and so is no header."""
-    is_numbered = len(find_pixels(range(len(texts)), texts)) >= MANY
+    """Return whether the first row holds numbers, but for a label, and so is no header."""
     texts = texts if texts[-1] else texts[:-1]  # there may be a comma at the end
-    return len(texts) > 1 and not is_numbered and all(map(NUMBER.fullmatch, texts[1:]))
+    words = [text for text in texts if not NUMBER.fullmatch(text)]
+    return len(texts) > 1 >= len(words) and len(find_pixels(range(len(texts)), texts)) < MANY
 
 
 def find_columns(path, rows, names, labels):
@@ -35,21 +35,26 @@ def find_columns(path, rows, names, labels):
         return width, columns, [*notes, "a comma at the end of the lines"]
     if width != count:
         raise UserError(f"{path}, line 1: {describe_sizes(width, count - 1)}")
-    texts = set(map(str, labels))
-    if texts.issuperset(last) and not texts.issuperset(first) and any(first):
+    if are_labels(last, labels) and not are_labels(first, labels):
         return width, [width - 1, *range(width - 1)], [*notes, "the label at the end"]
     return width, columns, notes
 
 
+def are_labels(texts, labels):
+    """Return whether all texts are among `labels`, numbers, or all are words."""
+    return set(texts) <= set(map(str, labels)) or all(text.isalpha() for text in texts)
+
+
 def name_columns(path, header, rows, names):
     """Tell the columns by the names in a header. Raises UserError where there is doubt."""
-    header, notes = [text.strip("#\"' ").lower() for text in header], []
+    given, notes = header, []
+    header = [text.strip("#\"' ").lower() for text in given]
     shown, count = show_header(header), len(names) - 1
     if rows and all(len(row) == len(header) + 1 for row in rows):
         if not any(row[-1] for row in rows):
             header, notes = [*header, ""], ["a comma at the end of the lines"]
         elif counts_up([row[0] for row in rows]):
-            header = ["", *header]
+            header, given = ["", *header], ["", *given]
     label = min((text for text in header if text in LABELS), key=LABELS.index, default=None)
     pixels = find_pixels([i for i, text in enumerate(header) if text != label], header)
     if label is None and len(pixels) == count + 1:  # programs number columns without names
@@ -67,7 +72,10 @@ def name_columns(path, header, rows, names):
     notes += [f"pixels called {first} to {last}"] * (first != names[1])
     notes += ["columns in another order"] * (columns != sorted(columns))
     extra = [header[i] for i in range(len(header) - (not header[-1])) if i not in set(columns)]
-    return len(header), columns, notes + note_extra(extra)
+    notes += note_extra(extra)
+    if not notes and [given[column] for column in columns] != names:
+        notes = ["a header written otherwise"]
+    return len(header), columns, notes
 
 
 def find_pixels(columns, header):

@@ -84,7 +84,23 @@ READ = {
     "small letters": (table(LETTERS).replace("\nA", "\na"), "letters as labels"),
     "whole numbers with a point": (table(ROWS.astype(float)), "numbers such as 107.0"),
     "numpy's": (numpys(), "spaces, no header, numbers such as 107.0"),
-    "numpy's header": (numpys(fmt="%d", delimiter=",", header=HEADER), None),
+    "numpy's header": (
+        numpys(fmt="%d", delimiter=",", header=HEADER),
+        "a header written otherwise",
+    ),
+    "no header, an index, letters": (
+        table(numbered(LETTERS), None),
+        "no header, an index column, letters as labels",
+    ),
+    "letters last, no header": (
+        table([[*row[1:], row[0]] for row in LETTERS], None),
+        "no header, the label at the end, letters as labels",
+    ),
+    "decimal commas, no header": (
+        table(SHARES, None, delimiter=";").replace(".", ","),
+        "semicolons, no header, pixels from 0 to 1, taken as 0 to 255",
+    ),
+    "UTF-16, packed": (gzip.compress(table().encode("utf-16")), None),
     "parts of white": (table(SHARES), "pixels from 0 to 1, taken as 0 to 255"),
     "parts of white, decimal commas": (
         table(SHARES, delimiter=";").replace(".", ","),
@@ -98,7 +114,10 @@ READ = {
         table([[f"A/{i}, my hand.png", *row] for i, row in enumerate(ROWS)], ["file", *NAMES]),
         'quotes, a column "file", left out',
     ),
-    "capitals and spaces": (table().replace(",", ", ").replace("label", "Label"), None),
+    "capitals and spaces": (
+        table().replace(",", ", ").replace("label", "Label"),
+        "a header written otherwise",
+    ),
     "UTF-16": (table().encode("utf-16"), None),
     "old line ends": (table().replace("\n", "\r"), None),
     "packed, named as if not": (gzip.compress(table().encode()), None),
