@@ -62,7 +62,7 @@ def check_files(parser, args):
     """End with status 2 where the files that flags name cannot be right."""
     names = [name for name in vars(args).values() if isinstance(name, str)]
     if any(name.encode(errors="replace").decode() != name or not name for name in names):
-        parser.error("a name is empty, or not in UTF-8, and OpenCV takes no other")
+        parser.error("a file's name is empty or not in UTF-8, and OpenCV takes no other")
     if len({os.path.realpath(name) for name in names}) < len(names):
         parser.error("--source, --model, --record and --transcript must not be the same file")
     special = args.record and os.path.exists(args.record) and not os.path.isfile(args.record)

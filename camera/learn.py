@@ -491,7 +491,8 @@ def use_hand(model, folder=FOLDER):
     try:
         learned = load(model, folder)
         if paths and learned.pictures != len(paths):
-            raise UserError(f"{printable(folder)}: {len(paths)} pictures, not {learned.pictures}")
+            counts = f"{len(paths)} pictures now, {learned.pictures} when it learned"
+            raise UserError(f"{printable(folder)}: {counts}")
     except (FileNotFoundError, UserError) as error:
         if not paths:
             raise

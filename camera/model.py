@@ -84,14 +84,25 @@ def load_model(path=None):
     try:
         texts = session.get_modelmeta().custom_metadata_map
         texts |= {new: texts[old] for old, new in OLD_NAMES.items() if old in texts}
-        values = {key: kind(texts[key]) for key, kind in METADATA.items() if key in texts}
-        if not values.get("alphabet", ALPHABET).isprintable():
-            raise argparse.ArgumentTypeError("its alphabet cannot be printed")
+        values = read_metadata(texts)
     except (UnicodeDecodeError, argparse.ArgumentTypeError) as error:
-        raise UserError(f"{path} is no model of this kind: {error}") from error
+        raise UserError(f"{path} has metadata that cannot be right: {error}") from error
     model = Model(path, session, **values)
     check_input(path, session.get_inputs(), model.size, texts)
     return replace(model, is_softmax=gives_probabilities(path, probe(model), model.no_hand_logit))
+
+
+def read_metadata(texts):
+    """Return the fields of a Model that its metadata, texts by name, give."""
+    values = {}
+    for key, kind in METADATA.items():
+        try:
+            values |= {key: kind(texts[key])} if key in texts else {}
+        except argparse.ArgumentTypeError as error:
+            raise argparse.ArgumentTypeError(f"{key}: {error}") from error
+    if not values.get("alphabet", ALPHABET).isprintable():
+        raise argparse.ArgumentTypeError("alphabet: it cannot be printed")
+    return values
 
 
 def probe(model):

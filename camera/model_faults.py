@@ -17,9 +17,10 @@ CAUSES = {  # what ONNX Runtime says: what it means
     r"[Ee]xternal data": f"its weights are in another file, which does not fit: {EXPORT}",
     r"(?:implementation|kernel) for (\w+)": "ONNX Runtime has no {0} for its precision, such as "
     f"double or half: {EXPORT}",
-    r"IR version: (\d+), max supported IR version: (\d+)": "of IR version {0}, and ONNX Runtime "
-    "here reads up to {1}: export it with an older version of onnx",
-    r"till opset (\d+)": "of an opset above {0}, the newest that ONNX Runtime here knows",
+    r"IR version: (\d+), max supported IR version: (\d+)": "of ONNX's IR version {0}, and "
+    "ONNX Runtime here reads up to {1}: update onnxruntime, or export with an older onnx",
+    r"till opset (\d+)": "of an opset above {0}, the newest that ONNX Runtime here knows: "
+    "update onnxruntime, or export with opset_version={0}",
     r"No opset import for domain '?([\w.]+)": "has operators of its own ({0}), which are not here",
     r"Protobuf parsing failed|ModelProto does not have a graph|No graph was found": "no ONNX "
     "model, or cut short",

@@ -283,7 +283,10 @@ TOLD = {
     ),
     "weights left behind": (leave_behind, "its weights are in weights.data, which is not beside"),
     "double precision": (in_double, "ONNX Runtime has no Conv for its precision, such as double"),
-    "a new format": (lambda path: versioned(path, ir=99), "of IR version 99, and ONNX Runtime"),
+    "a new format": (
+        lambda path: versioned(path, ir=99),
+        "of ONNX's IR version 99, and ONNX Runtime",
+    ),
     "new operators": (lambda path: versioned(path, opset=99), "of an opset above"),
     "a checkpoint": (
         lambda path: write_bytes(path, (ROOT / "pretrained/checkpoint.pth").read_bytes()),
