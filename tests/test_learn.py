@@ -230,7 +230,7 @@ def test_it_learns_anew_for_another_model(model, my_hand, moments, tmp_path, cap
     learn.load(other)
     shutil.rmtree(my_hand / "A")
     assert learn.use_hand(other)[1] == "taught by 6 pictures in my_hand"
-    assert "6 pictures, not 9" in capsys.readouterr().out
+    assert "6 pictures now, 9 when it learned: it learns anew" in capsys.readouterr().out
 
 
 def test_pictures_can_be_removed_and_what_was_learned_kept(model, my_hand):

@@ -19,7 +19,7 @@ WORDS = re.compile(r"(\{.+?\}|[A-Za-z'-]+)([ ,:;]+(\{.+?\}|[A-Za-z'-]+)){2}")
 
 
 def list_messages():
-    """Return the messages of all scripts: a list of (path from the project's folder, line, text)."""
+    """Return the messages of all scripts: a list of (path, line, text)."""
     paths = [path for place in PLACES for path in sorted(ROOT.glob(place))]
     return [
         (path.relative_to(ROOT).as_posix(), line, text)
