@@ -8,6 +8,7 @@ Texts of at least three words are taken from the syntax tree, without docstrings
 stands for a value.
 """
 
+import argparse
 import ast
 import re
 
@@ -51,7 +52,8 @@ def text_of(node):
     return node.value if isinstance(node.value, str) else ""
 
 
-def main():
+def main(argv=None):
+    argparse.ArgumentParser(description="List all that the scripts may say.").parse_args(argv)
     for path, line, text in list_messages():
         print(f"{path}:{line}: {' '.join(text.split())}")
 
