@@ -176,8 +176,9 @@ def model(rng, box):
 
 def pictures(rng, box):
     """Damage pictures, named after their format or another."""
-    suffixes = [".png", ".jpg", ".bmp", ".webp", ".tiff", ".pgm", ".ppm"]
-    content, suffix = mutate(rng, picture(rng.choice(suffixes))), rng.choice(suffixes)
+    suffixes = [".png", ".jpg", ".bmp", ".webp", ".tiff", ".pgm", ".ppm", ".gif", ".jp2", ".avif"]
+    content = mutate(rng, picture(rng.choice(suffixes)))
+    suffix = rng.choice([*suffixes, "", ".heic", ".jfif", ".mp4"])
     box.write(OLD | {"photos/A/1.png": picture(), f"photos/A/2{suffix}": content})
     show = (STEP_6, "--headless", "--source", "photos")
     box.run(*rng.choice([show, show, show, (STEP_4, "--photos", "photos")]))
