@@ -105,4 +105,8 @@ def require_file(path, advice, most=None):
 def write_file(path, content):
     """Write bytes to `path` whole or not at all: see `whole_file`."""
     with whole_file(path) as draft:
-        draft.write_bytes(content)
+        try:
+            draft.write_bytes(content)
+        except OSError as error:  # a full disk: Python does not say where
+            error.filename = draft
+            raise
