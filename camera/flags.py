@@ -46,16 +46,25 @@ def parse_args(argv=None):
     add("--record", metavar="FILE", help="write what the window shows, as .avi or .mp4")
     add("--transcript", metavar="FILE", help="write a line for each letter, with its time")
     args = parser.parse_args(argv)
-    args.pictures = list_pictures(args.source)
-    if args.teach:
-        if args.pictures and not os.path.isdir(args.source):
-            parser.error("--teach takes a camera, a film, or a folder of pictures in A/, B/ ...")
-        args.pictures = []
-    elif not args.pictures and os.path.isdir(args.source):
-        raise UserError(explain_empty(args.source))
+    args.pictures = find_pictures(parser, args.source, args.teach)
     args.box = args.box or (1.0 if args.pictures else BOX_SHARE)
     check_files(parser, args)
     return args
+
+
+def find_pictures(parser, source, teach):
+    """Return the pictures that --source names to be read; none of a camera or a film.
+
+    Ends with status 2 for a single picture to teach by. Raises UserError for a folder without any.
+    """
+    if source.isdigit():  # a camera, also where a folder is called so
+        return []
+    pictures, is_folder = list_pictures(source), os.path.isdir(source)
+    if teach and pictures and not is_folder:
+        parser.error("--teach takes a camera, a film, or a folder of pictures in A/, B/ ...")
+    if is_folder and not pictures and not teach:
+        raise UserError(explain_empty(source))
+    return [] if teach else pictures
 
 
 def check_files(parser, args):

@@ -4,6 +4,7 @@ import os
 import shutil
 import struct
 import zlib
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from camera_fixtures import save_pictures, sign
 from conftest import assert_one_line, shell
 
+from camera.flags import parse_args
 from camera.pictures import TURNS, explain_empty, list_pictures, read_picture, turn_picture
 
 HEIC = b"\0\0\0\x1cftypheic\0\0\0\0mif1heicmiaf" + bytes(500)
@@ -132,6 +134,13 @@ def test_a_source_without_pictures_is_told_by_its_cause(source, workdir, video, 
     (workdir / "own.jpg").write_text("<html>Please sign in</html>")
     done = start("--source", source, "--model", model_path, "--headless")
     assert_one_line(done, 1, SOURCES[source])
+
+
+def test_a_number_is_a_camera_whatever_is_called_so(workdir):
+    (workdir / "1").mkdir()
+    save_pictures(workdir / "0", "A")
+    assert [parse_args(["--source", number]).pictures for number in "01"] == [[], []]
+    assert parse_args(["--source", "./0"]).pictures == [Path("0/A/1.png")]
 
 
 def test_an_address_is_never_a_file(workdir):
