@@ -27,7 +27,7 @@ from camera.flags import BOX_SHARE, parse_args  # noqa: F401
 from camera.hand import HandFinder, agree, crop_square
 from camera.learn import FOLDER, use_hand
 from camera.model import load_model, read_letters
-from camera.pictures import read_picture, shrink
+from camera.pictures import name_unread, read_picture, shrink
 from camera.recorder import Recorder
 from camera.speller import Speller
 from camera.stream import Stream
@@ -176,7 +176,7 @@ def label_pictures(args, model, finder):
     unread = []
     for path in args.pictures:
         if (frame := read_picture(path)) is None:
-            unread.append(printable(path))
+            unread.append(path)
             continue
         speller = Speller(model.alphabet, args.threshold or model.threshold)
         view = View(speller, args.box, args.mirror, printable(path.name), ANY_KEY, finder, False)
@@ -186,7 +186,7 @@ def label_pictures(args, model, finder):
         if not args.headless and wait_for_key(view) == "q":
             break
     if unread:
-        raise UserError(f"{len(unread)} picture(s) could not be read: {', '.join(unread)}")
+        raise UserError(name_unread(unread))
 
 
 def main(argv=None):

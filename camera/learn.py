@@ -32,14 +32,14 @@ import cv2
 import numpy as np
 import onnxruntime as ort
 
+from camera.letter_folders import NO_HAND, explain_folder, list_letters
 from camera.model import ROOT, average_views, open_session
-from camera.pictures import list_pictures, read_picture
+from camera.pictures import name_unread, read_picture
 from plumbing.faults import UserError, in_a_line, printable
 from plumbing.files import require_file, write_file
 from plumbing.read_csv import number_lines
 
 FOLDER, LEARNED = Path("my_hand"), "learned.npz"
-NO_HAND = "NO_HAND"  # the folder of pictures without a hand, if there are any
 LAYERS = tuple(f"fc{i}.{part}" for i in (1, 2, 3) for part in ("weight", "bias"))
 FEATURES = "features"  # name of the tensor that the first of the layers takes
 
@@ -116,14 +116,7 @@ class Report:
 
 def list_signs(folder, alphabet):
     """Return the (path, letter) of the pictures in `folder`/LETTER/, sorted by letter and name."""
-    letters = {*alphabet, NO_HAND}
-    return [
-        (path, place.name.upper())
-        for place in sorted(Path(folder).glob("*/"))
-        if place.name.upper() in letters
-        for path in list_pictures(place)
-        if not path.name.startswith(".")  # what is being written
-    ]
+    return list_letters(folder, alphabet)
 
 
 def read_pictures(folder, alphabet):
@@ -135,16 +128,14 @@ def read_pictures(folder, alphabet):
     for path, letter in list_signs(folder, alphabet):
         frame = read_picture(path)
         if frame is None:
-            unread.append(printable(path))
+            unread.append(path)
         else:
             grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
             pictures.append(Picture(path, letter, crop_square(grey)))
     if unread:
-        raise UserError(
-            f"{len(unread)} picture(s) cannot be read: {', '.join(unread)}; remove them"
-        )
+        raise UserError(f"{name_unread(unread)}; remove them")
     if not any(picture.letter != NO_HAND for picture in pictures):
-        raise UserError(f"{printable(folder)}: no pictures in its folders A, B, C and so on")
+        raise UserError(explain_folder(folder, alphabet, has_sources=False))
     return pictures
 
 
@@ -528,7 +519,8 @@ def use_hand(model, folder=FOLDER):
     try:
         learned = load(model, folder)
         if paths and learned.pictures != len(paths):
-            raise UserError(f"{printable(folder)}: {len(paths)} pictures, not {learned.pictures}")
+            counts = f"{len(paths)} pictures now, {learned.pictures} when it learned"
+            raise UserError(f"{printable(folder)}: {counts}")
     except (FileNotFoundError, UserError) as error:
         if not paths:
             raise

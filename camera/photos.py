@@ -4,8 +4,8 @@ import numpy as np
 
 from camera.hand import HandFinder, agree
 from camera.learn import use_hand
+from camera.letter_folders import explain_folder, read_letter_folders
 from camera.model import load_model
-from camera.pictures import read_letter_folders
 from plumbing import reports
 from plumbing.faults import UserError, printable
 
@@ -39,5 +39,5 @@ def judge_photos(args, letters, classify):
     found = read_letter_folders(folder, letters)
     photos = [(path, label, *read(frame)) for path, label, frame in found]
     if all(label == len(letters) for _, label, _, _ in photos):
-        raise UserError(f"{printable(folder)}: no pictures in its A/, B/ ... or SOURCE/A/, ...")
+        raise UserError(explain_folder(folder, letters))
     reports.print_photos(model.path, photos, model.threshold, letters, MISTAKES)

@@ -58,7 +58,7 @@ def growing_file(path):
             if not draft.is_file() or draft.stat().st_size == 0:
                 raise
             partial = draft.replace(Path(path).with_stem(f"{Path(path).stem}.partial"))
-            raise UserError(f"{in_a_line(error)}; {partial} is what came before") from error
+            raise UserError(f"{in_a_line(error)}; what came before that is in {partial}") from error
     if ended:
         raise ended
 

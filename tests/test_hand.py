@@ -217,7 +217,7 @@ def test_a_finder_that_is_missing_damaged_or_another_is_told_in_one_line(tmp_pat
     HandFinder(tmp_path)
     landmarks = tmp_path / hands.LANDMARKS
     landmarks.write_bytes(landmarks.read_bytes()[:-1000])
-    with pytest.raises(UserError, match=r"hand_landmark\.onnx is no ONNX model, .*make_hand_find"):
+    with pytest.raises(UserError, match=r"hand_landmark\.onnx: no ONNX model, .*make_hand_find"):
         HandFinder(tmp_path)
     shutil.copy(hands.FOLDER / hands.PALMS, landmarks)
     with pytest.raises(UserError, match=r"hand_landmark\.onnx is another network: .*make_hand_fi"):
