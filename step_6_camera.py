@@ -94,7 +94,7 @@ def translate(model, frame, now, view, frame_number=None):
     else:
         view.image, probabilities = classify(model, frame, view.box, frame_number, view.square)
         if hand:
-            probabilities = agree(probabilities, view.finder.read(hand), model.alphabet)
+            probabilities = agree(model, probabilities, view.finder.read(hand))
     letters = view.speller.update(probabilities, now, view.image, hand)
     view.latency.stop()
     return letters

@@ -225,18 +225,19 @@ def list_squares(frame):
     return squares
 
 
-def agree(by_picture, by_landmarks, alphabet=ALPHABET):
-    """Bring together two readings of a hand, probabilities float32 (letters,) each.
+def agree(model, by_picture, by_landmarks):
+    """Bring together what a model reads in the picture of a hand and what its landmarks say.
 
-    Their geometric mean, a logarithmic opinion pool (Genest and Zidek, 1986). Where they disagree
-    it lacks something, and that goes to all letters alike: nothing is certain. The share of "no
-    hand" is the picture's. Landmarks are read in ALPHABET alone.
+    Probabilities float32 (letters,), both and returned. A logarithmic opinion pool (Genest and
+    Zidek, 1986): the geometric mean, weighted by model.landmarks_share. Where they disagree it
+    lacks something, and that goes to all letters alike: nothing is certain. The share of "no hand"
+    is the picture's. Landmarks are read in ALPHABET alone.
     """
-    if alphabet != ALPHABET:
+    if model.alphabet != ALPHABET:
         return by_picture
-    share = max(float(by_picture.sum()), 1e-6)
-    mean = np.sqrt(by_picture / share * by_landmarks)
-    return share * (mean + (1 - mean.sum()) / len(mean))
+    hand, share = max(float(by_picture.sum()), 1e-6), model.landmarks_share
+    mean = (by_picture / hand) ** (1 - share) * by_landmarks**share
+    return hand * (mean + (1 - mean.sum()) / len(mean))
 
 
 def overlap(palm, palms):

@@ -112,7 +112,7 @@ def read_film(model, film, finder=None):
         image = shrink(crop_square(image, *hand.box), model.size) if hand else image
         probabilities = read_letters(model, image, number)
         if hand:
-            probabilities = agree(probabilities, finder.read(hand), model.alphabet)
+            probabilities = agree(model, probabilities, finder.read(hand))
         yield probabilities, now, image, hand
 
 

@@ -26,8 +26,8 @@ import torch
 import torch.nn as nn
 
 from camera.hand import FOLDER, LETTERS_NETWORK, HandFinder
+from camera.letter_folders import read_letter_folders
 from camera.model import ALPHABET
-from camera.pictures import read_letter_folders
 from plumbing.faults import UserError, run
 from plumbing.files import write_file
 from plumbing.flags import nonempty
