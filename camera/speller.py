@@ -58,6 +58,11 @@ class Speller:
     waiting_seen: float = -np.inf  # when it was last held
     waiting_left: bool = False  # whether the hand moved since
     probabilities: np.ndarray | None = None  # smoothed, float32 (letters,)
+    mean: np.ndarray | None = None  # of the probabilities while the letter is held
+    frames: int = 0  # that `mean` is of
+    waiting_mean: np.ndarray | None = None
+    means: list = field(default_factory=list)  # of the letters that the last update added; they
+    # still change while the hand goes on to rest
     now: float = 0.0
     hand_seen: float = -np.inf
 
@@ -72,7 +77,7 @@ class Speller:
         image: what the model saw, grey uint8 (S, S); None where no hand is found
         hand: a camera.hand.Hand; None where the hand is not followed
         """
-        elapsed, self.now, self.replaces_last = now - self.now, now, False
+        elapsed, self.now, self.replaces_last, self.means = now - self.now, now, False, []
         if elapsed <= GAP:
             return self.take(probabilities, elapsed, image, hand)
         ended = self.finish()
@@ -91,6 +96,9 @@ class Speller:
             return self.replace(sign)
         self.read()
         self.state = self.find_state()
+        if self.state in (State.HOLDING, State.ADDED):
+            self.frames += 1
+            self.mean += (probabilities - self.mean) / np.float32(self.frames)
         return self.hold_on(elapsed) if self.state == State.HOLDING else ""
 
     def finish(self):
@@ -119,8 +127,13 @@ class Speller:
         """Forget the letter that is read and those before: the next may be any."""
         self.probabilities = np.zeros(len(self.alphabet), np.float32)
         self.letter = self.added = self.waiting = None
+        self.start_mean()
         self.held = self.evidence = self.progress = 0.0
         self.motion.fastest = np.inf
+
+    def start_mean(self):
+        """Begin to average the probabilities of a letter."""
+        self.mean, self.frames = np.zeros(len(self.alphabet), np.float32), 0
 
     def smooth(self, probabilities, elapsed):
         """Bring a frame into the moving average, faster while the hand moves."""
@@ -136,6 +149,7 @@ class Speller:
         letter = self.motion.drawn or (self.alphabet[best] if is_likely else None)
         if letter != self.letter or not self.is_hand:
             self.held = self.evidence = self.progress = 0.0
+            self.start_mean()
         self.letter = letter
 
     def find_state(self):
@@ -160,6 +174,7 @@ class Speller:
             return self.add(self.letter)
         if self.evidence > 1 - 1e-6:
             self.waiting, self.waiting_seen, self.waiting_left = self.letter, self.now, False
+            self.waiting_mean = self.mean
         return ""
 
     @property
@@ -171,6 +186,7 @@ class Speller:
     def add(self, letter):
         """Add a letter to the text, after the one that waits for it. Return what is added."""
         self.letter = letter
+        self.means += [self.waiting_mean, self.mean] if self.confirms else [self.mean]
         letters = self.waiting + letter if self.confirms else letter
         self.text += letters
         self.added, self.added_at, self.waiting, self.state = letter, self.now, None, State.ADDED

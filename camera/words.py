@@ -1,0 +1,217 @@
+"""What a spelled word may be: a vocabulary, and a search of it for what was read.
+
+A word is searched with the probabilities of all letters, not only the likeliest. The vocabulary is
+a prefix tree, whose nodes are the beginnings of words. A column holds for each node what it costs
+to have read the letters so far where this beginning was spelled: the negative logarithm of a
+probability. A letter more costs one new column (edit distance, Wagner and Fischer, 1974, on a tree).
+"""
+
+import math
+import unicodedata
+import zlib
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from plumbing.faults import UserError, printable
+from plumbing.files import require_file
+
+SHIPPED = Path(__file__).parents[1] / "pretrained/words.txt.gz"
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+LONGEST = 20  # letters of a word in the vocabulary; longer ones are left out
+MOST_WORDS, MOST_BYTES = 200_000, 2**24  # of a list
+FEWEST_READ = 2  # letters, before there are suggestions
+GZIP = b"\x1f\x8b"
+# Shares of letters, measured on films by tools/benchmark/measure_words.py.
+LOST = 0.08  # not read at all
+DOUBLE_LOST = 0.5  # of letters that a word doubles, read once
+ADDED = 0.04  # read where none was spelled
+TWICE = 0.03  # read twice
+J_AS_I, Z_AS_D = 0.3, 0.3  # read as the hand that begins them
+SIGN = 0.95  # of movements read as J or Z that were one
+# Chosen on films of three people: what suggests the right word most often.
+FLOOR = 0.06  # least probability of any letter: the model may be certain and wrong
+FREQUENCY = 0.5  # weight of the logarithm of a word's frequency
+UNFINISHED = 3.0  # cost of a word that goes on
+UNKNOWN = 1.5  # for each letter, cost of a word that is not in the vocabulary
+
+
+class Vocabulary(NamedTuple):
+    """Words, sorted, and the prefix tree of their W words: its N nodes level by level."""
+
+    words: np.ndarray  # bytes (W,)
+    priors: np.ndarray  # cost of each word by its frequency, float32 (W,)
+    ends: np.ndarray  # the node of each word, intp (W,)
+    parents: np.ndarray  # intp (N,); the root is 0, and its own parent
+    letters: np.ndarray  # the last letter of each node, an index of LETTERS, intp (N,)
+    lost: np.ndarray  # cost of losing that letter, float32 (N,)
+    levels: list  # slices of nodes: those of one letter, of two ...
+
+
+def load_vocabulary(path=None):
+    """Read a list of words: the one that comes along, or a file of one word a line.
+
+    A word may be followed by its frequency, a number above 0, in any unit; words without one are
+    taken for equally frequent. Accents, hyphens and apostrophes are dropped. What is not spelled
+    with A to Z then is left out. The file may be packed by gzip. Raises UserError, which names the
+    line.
+    """
+    path = Path(path or SHIPPED)
+    words, frequencies = [], []
+    for number, line in enumerate(unpack(path).splitlines(), 1):
+        fields = line.replace(",", " ").split()
+        word = to_letters(fields[0]) if fields else ""
+        try:
+            frequency = float(fields[1]) if fields[1:] else 1.0
+        except ValueError:
+            frequency = math.nan
+        if len(fields) > 2 or not 0 < frequency < math.inf:
+            told = f"line {number}: {line.strip()[:40]!a} is not a word, or a word and its frequency"
+            raise UserError(f"{printable(path)}, {told}")
+        if 0 < len(word) <= LONGEST:
+            words.append(word)
+            frequencies.append(frequency)
+    if not 0 < len(words) <= MOST_WORDS:
+        told = f"{len(words):,} words of A to Z; from 1 to {MOST_WORDS:,} are possible"
+        raise UserError(f"{printable(path)}: {told}")
+    return build(np.array(words, f"S{LONGEST}"), np.array(frequencies))
+
+
+def unpack(path):
+    """Return the text of a list of words. Raises UserError where it is none."""
+    require_file(path, "--words takes a list of words, one a line", MOST_BYTES)
+    content = path.read_bytes()
+    try:
+        if content.startswith(GZIP):
+            unpacker = zlib.decompressobj(wbits=31)
+            content = unpacker.decompress(content, MOST_BYTES)
+            if not unpacker.eof:
+                raise UserError(f"{printable(path)}: cut short, or over {MOST_BYTES:,} bytes unpacked")
+        return content.decode("utf-8-sig")
+    except (UnicodeDecodeError, zlib.error):
+        raise UserError(f"{printable(path)}: not a list of words in UTF-8") from None
+
+
+def to_letters(word):
+    """Return a word as it is spelled, in A to Z; "" where it has other letters."""
+    if not (word.isascii() and word.isalpha()):
+        parts = unicodedata.normalize("NFKD", word)
+        word = "".join(c for c in parts if not unicodedata.combining(c) and c not in "'-\u2019")
+    return word.upper() if word.isascii() and word.isalpha() else ""
+
+
+def build(words, frequencies):
+    """Build the Vocabulary of words, bytes (W,), and their frequencies, float (W,), in any order."""
+    order = np.argsort(words, kind="stable")
+    words, frequencies = words[order], frequencies[order]
+    first = np.append(True, words[1:] != words[:-1])  # of words that are there twice
+    frequencies = np.add.reduceat(frequencies, np.flatnonzero(first))
+    words = words[first]
+    spelled = words.view(np.uint8).reshape(len(words), -1)
+    begins = np.ones(spelled.shape, bool)  # whether a word is the first with this beginning
+    begins[1:] = np.logical_or.accumulate(spelled[1:] != spelled[:-1], axis=1)
+    begins &= spelled != 0
+    node, count = np.zeros(len(words), np.intp), 1  # of the beginning of each word so far
+    parents, letters, levels = [np.zeros(1, np.intp)], [np.zeros(1, np.intp)], []
+    for place in range(spelled.shape[1]):
+        rows = np.flatnonzero(begins[:, place])
+        parents.append(node[rows])
+        letters.append(spelled[rows, place].astype(np.intp) - ord("A"))
+        levels.append(slice(count, count + len(rows)))
+        longer = spelled[:, place] != 0
+        node[longer] = (count - 1 + np.cumsum(begins[:, place]))[longer]
+        count += len(rows)
+    parents, letters = np.concatenate(parents), np.concatenate(letters)
+    is_double = letters == np.append(-1, letters[parents[1:]])
+    is_double &= parents > 0
+    lost = np.where(is_double, -math.log(DOUBLE_LOST), -math.log(LOST)).astype(np.float32)
+    priors = -FREQUENCY * np.log(frequencies / frequencies.sum())
+    levels = [level for level in levels if level.stop > level.start]
+    return Vocabulary(words, priors.astype(np.float32), node, parents, letters, lost, levels)
+
+
+class Lattice:
+    """Searches a vocabulary for a word as it is spelled, letter by letter."""
+
+    def __init__(self, vocabulary):
+        start = np.full(len(vocabulary.parents), np.inf, np.float32)
+        start[0] = 0
+        self.vocabulary = vocabulary
+        self.read = []  # probabilities of the letters so far, float32 (26,) each
+        self.columns = [self.lose(start)]  # float32 (N,): before the first letter, after it ...
+
+    def suggest(self, read, count=3):
+        """List the words that letters may be, the likeliest first, at most `count`.
+
+        read: the probabilities of each letter, a list of float32 (26,), see `spread`
+        Only what changed since the last call is computed.
+        """
+        same = 0
+        for old, new in zip(self.read, read, strict=False):
+            if not np.array_equal(old, new):
+                break
+            same += 1
+        self.read, self.columns = self.read[:same], self.columns[: same + 1]
+        if not FEWEST_READ <= len(read) <= LONGEST + 4:
+            return []
+        for probabilities in read[same:]:
+            self.read.append(probabilities.copy())
+            self.columns.append(self.add(to_costs(probabilities)))
+        return self.rank(count)
+
+    def add(self, costs):
+        """Return the next column, after a letter whose costs are float32 (26,)."""
+        words, before = self.vocabulary, self.columns[-1]
+        read = costs[words.letters]
+        column = before[words.parents] + read
+        column[0] = np.inf
+        np.minimum(column, before + np.minimum(read - math.log(TWICE), -math.log(ADDED)), out=column)
+        return self.lose(column)
+
+    def lose(self, column):
+        """Let letters of the words be lost, in place."""
+        words = self.vocabulary
+        for level in words.levels:
+            lost = column[words.parents[level]] + words.lost[level]
+            np.minimum(column[level], lost, out=column[level])
+        return column
+
+    def rank(self, count):
+        """List the words that cost least, at most `count`, and less than one that is unknown."""
+        words, column = self.vocabulary, self.columns[-1]
+        reached = column + UNFINISHED  # the cheapest beginning of each beginning
+        for level in words.levels:
+            np.minimum(reached[level], reached[words.parents[level]], out=reached[level])
+        costs = np.minimum(column[words.ends], reached[words.ends]) + words.priors
+        count = min(count, len(costs))
+        best = np.argpartition(costs, count - 1)[:count]
+        best = best[np.argsort(costs[best], kind="stable")]
+        most = sum(to_costs(p).min() + UNKNOWN for p in self.read) + UNKNOWN
+        return [words.words[i].decode() for i in best if costs[i] <= most]
+
+
+def to_costs(probabilities):
+    """Return what it costs to have read this where each letter was spelled.
+
+    float32 (26,) -> float32 (26,), from 0 to -log(FLOOR / 26).
+    """
+    return -np.log((1 - FLOOR) * probabilities + np.float32(FLOOR / len(LETTERS)))
+
+
+def spread(probabilities, alphabet):
+    """Return the probabilities of A to Z, for those of a model's alphabet.
+
+    float32 (letters,) -> float32 (26,). J and Z, which are read by movement, may have been missed.
+    """
+    by_letter = dict(zip(alphabet, map(float, probabilities), strict=True))
+    missed = {"J": J_AS_I * by_letter.get("I", 0), "Z": Z_AS_D * by_letter.get("D", 0)}
+    return np.array([by_letter.get(x, missed.get(x, 0)) for x in LETTERS], np.float32)
+
+
+def spread_sign(sign):
+    """Return the probabilities of A to Z where a movement was read as J or Z: float32 (26,)."""
+    probabilities = np.zeros(len(LETTERS), np.float32)
+    probabilities[LETTERS.index({"J": "I", "Z": "D"}[sign])] = 1 - SIGN
+    probabilities[LETTERS.index(sign)] = SIGN
+    return probabilities
