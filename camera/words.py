@@ -1,9 +1,9 @@
 """What a spelled word may be: a vocabulary, and a search of it for what was read.
 
-A word is searched with the probabilities of all letters, not only the likeliest. The vocabulary is
-a prefix tree, whose nodes are the beginnings of words. A column holds for each node what it costs
-to have read the letters so far where this beginning was spelled: the negative logarithm of a
-probability. A letter more costs one new column (edit distance, Wagner and Fischer, 1974, on a tree).
+The search uses the probabilities of all letters, not the likeliest alone. The vocabulary is a
+prefix tree, whose nodes are the beginnings of words. A column holds for each node how likely the
+letters so far were read if this beginning was spelled: the sum over all ways to lose letters and to
+read others more (forward algorithm, Rabiner, 1989). One more letter costs one more column.
 """
 
 import math
@@ -14,38 +14,40 @@ from typing import NamedTuple
 
 import numpy as np
 
+from camera.motion import STARTS_WITH
 from plumbing.faults import UserError, printable
 from plumbing.files import require_file
 
 SHIPPED = Path(__file__).parents[1] / "pretrained/words.txt.gz"
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-LONGEST = 20  # letters of a word in the vocabulary; longer ones are left out
+LONGEST, MOST_READ = 20, 24  # letters of a word in the vocabulary; longer ones are left out
 MOST_WORDS, MOST_BYTES = 200_000, 2**24  # of a list
 FEWEST_READ = 2  # letters, before there are suggestions
 GZIP = b"\x1f\x8b"
 # Shares of letters, measured on films by tools/benchmark/measure_words.py.
-LOST = 0.08  # not read at all
-DOUBLE_LOST = 0.5  # of letters that a word doubles, read once
+LOST = 0.05  # not read at all
+DOUBLE_LOST = 0.3  # of letters that a word doubles, read once
 ADDED = 0.04  # read where none was spelled
 TWICE = 0.03  # read twice
 J_AS_I, Z_AS_D = 0.3, 0.3  # read as the hand that begins them
 SIGN = 0.95  # of movements read as J or Z that were one
-# Chosen on films of three people: what suggests the right word most often.
-FLOOR = 0.06  # least probability of any letter: the model may be certain and wrong
-FREQUENCY = 0.5  # weight of the logarithm of a word's frequency
-UNFINISHED = 3.0  # cost of a word that goes on
-UNKNOWN = 1.5  # for each letter, cost of a word that is not in the vocabulary
+# Chosen by folds over people whose photographs are trained on.
+FLOOR = 0.01  # share of a letter's probability that is spread evenly: the model may be wrong
+COMMON = 4e-5  # frequency above which words are spelled about equally often: few people spell THE
+RARER = 1.5  # how much rarer words are spelled, by this power of their frequency
+UNFINISHED = 0.007  # probability that of a word only its beginning was spelled so far
+UNKNOWN, PER_LETTER = 0.02, 1 / 26  # probability of a word that is not known, and of its letters
 
 
 class Vocabulary(NamedTuple):
     """Words, sorted, and the prefix tree of their W words: its N nodes level by level."""
 
     words: np.ndarray  # bytes (W,)
-    priors: np.ndarray  # cost of each word by its frequency, float32 (W,)
+    frequencies: np.ndarray  # float (W,)
     ends: np.ndarray  # the node of each word, intp (W,)
     parents: np.ndarray  # intp (N,); the root is 0, and its own parent
     letters: np.ndarray  # the last letter of each node, an index of LETTERS, intp (N,)
-    lost: np.ndarray  # cost of losing that letter, float32 (N,)
+    lost: np.ndarray  # probability of losing that letter, float32 (N,)
     levels: list  # slices of nodes: those of one letter, of two ...
 
 
@@ -125,21 +127,24 @@ def build(words, frequencies):
     parents, letters = np.concatenate(parents), np.concatenate(letters)
     is_double = letters == np.append(-1, letters[parents[1:]])
     is_double &= parents > 0
-    lost = np.where(is_double, -math.log(DOUBLE_LOST), -math.log(LOST)).astype(np.float32)
-    priors = -FREQUENCY * np.log(frequencies / frequencies.sum())
+    lost = np.where(is_double, DOUBLE_LOST, LOST).astype(np.float32)
     levels = [level for level in levels if level.stop > level.start]
-    return Vocabulary(words, priors.astype(np.float32), node, parents, letters, lost, levels)
+    return Vocabulary(words, frequencies, node, parents, letters, lost, levels)
 
 
 class Lattice:
     """Searches a vocabulary for a word as it is spelled, letter by letter."""
 
     def __init__(self, vocabulary):
-        start = np.full(len(vocabulary.parents), np.inf, np.float32)
-        start[0] = 0
+        start = np.zeros(len(vocabulary.parents), np.float32)
+        start[0] = 1
+        common = COMMON * vocabulary.frequencies.sum()
+        priors = (vocabulary.frequencies / (vocabulary.frequencies + common)) ** RARER
+        self.priors = (priors / priors.sum()).astype(np.float32)
         self.vocabulary = vocabulary
         self.read = []  # probabilities of the letters so far, float32 (26,) each
         self.columns = [self.lose(start)]  # float32 (N,): before the first letter, after it ...
+        self.scales = [0.0]  # logarithms of what the columns were divided by
 
     def suggest(self, read, count=3):
         """List the words that letters may be, the likeliest first, at most `count`.
@@ -152,51 +157,49 @@ class Lattice:
             if not np.array_equal(old, new):
                 break
             same += 1
-        self.read, self.columns = self.read[:same], self.columns[: same + 1]
-        if not FEWEST_READ <= len(read) <= LONGEST + 4:
+        del self.read[same:], self.columns[same + 1 :], self.scales[same + 1 :]
+        if not FEWEST_READ <= len(read) <= MOST_READ:
             return []
         for probabilities in read[same:]:
-            self.read.append(probabilities.copy())
-            self.columns.append(self.add(to_costs(probabilities)))
+            self.add(probabilities)
         return self.rank(count)
 
-    def add(self, costs):
-        """Return the next column, after a letter whose costs are float32 (26,)."""
+    def add(self, probabilities):
+        """Add the column after one more letter."""
         words, before = self.vocabulary, self.columns[-1]
-        read = costs[words.letters]
-        column = before[words.parents] + read
-        column[0] = np.inf
-        np.minimum(column, before + np.minimum(read - math.log(TWICE), -math.log(ADDED)), out=column)
-        return self.lose(column)
+        likely = (1 - FLOOR) * probabilities + np.float32(FLOOR / len(LETTERS))
+        seen = likely[words.letters]
+        column = before[words.parents] * seen
+        column[0] = 0
+        column += before * (ADDED / len(LETTERS) + TWICE * seen)
+        self.lose(column)
+        scale = column.max()  # or small numbers would vanish
+        column /= scale
+        self.read.append(probabilities)
+        self.columns.append(column)
+        self.scales.append(self.scales[-1] + math.log(scale))
 
     def lose(self, column):
         """Let letters of the words be lost, in place."""
         words = self.vocabulary
         for level in words.levels:
-            lost = column[words.parents[level]] + words.lost[level]
-            np.minimum(column[level], lost, out=column[level])
+            column[level] += column[words.parents[level]] * words.lost[level]
         return column
 
     def rank(self, count):
-        """List the words that cost least, at most `count`, and less than one that is unknown."""
+        """List the likeliest words, at most `count`, if they are likelier than an unknown word."""
         words, column = self.vocabulary, self.columns[-1]
-        reached = column + UNFINISHED  # the cheapest beginning of each beginning
+        reached = column * np.float32(UNFINISHED)  # the likeliest beginning of each beginning
         for level in words.levels:
-            np.minimum(reached[level], reached[words.parents[level]], out=reached[level])
-        costs = np.minimum(column[words.ends], reached[words.ends]) + words.priors
-        count = min(count, len(costs))
-        best = np.argpartition(costs, count - 1)[:count]
-        best = best[np.argsort(costs[best], kind="stable")]
-        most = sum(to_costs(p).min() + UNKNOWN for p in self.read) + UNKNOWN
-        return [words.words[i].decode() for i in best if costs[i] <= most]
-
-
-def to_costs(probabilities):
-    """Return what it costs to have read this where each letter was spelled.
-
-    float32 (26,) -> float32 (26,), from 0 to -log(FLOOR / 26).
-    """
-    return -np.log((1 - FLOOR) * probabilities + np.float32(FLOOR / len(LETTERS)))
+            np.maximum(reached[level], reached[words.parents[level]], out=reached[level])
+        odds = (column[words.ends] + reached[words.ends]) * self.priors
+        count = min(count, len(odds))
+        best = np.argpartition(-odds, count - 1)[:count]
+        best = best[np.argsort(-odds[best], kind="stable")]
+        unknown = math.log(UNKNOWN) - self.scales[-1]
+        unknown += sum(math.log(p.max() * PER_LETTER) for p in self.read)
+        least = math.exp(min(unknown, 80.0))
+        return [words.words[i].decode() for i in best if odds[i] >= least]
 
 
 def spread(probabilities, alphabet):
@@ -209,9 +212,8 @@ def spread(probabilities, alphabet):
     return np.array([by_letter.get(x, missed.get(x, 0)) for x in LETTERS], np.float32)
 
 
-def spread_sign(sign):
-    """Return the probabilities of A to Z where a movement was read as J or Z: float32 (26,)."""
-    probabilities = np.zeros(len(LETTERS), np.float32)
-    probabilities[LETTERS.index({"J": "I", "Z": "D"}[sign])] = 1 - SIGN
-    probabilities[LETTERS.index(sign)] = SIGN
-    return probabilities
+def to_read(letter, probabilities, alphabet):
+    """Return what `Lattice.suggest` takes of a letter that was added: float32 (26,)."""
+    if letter in alphabet or letter not in STARTS_WITH:
+        return spread(probabilities, alphabet)
+    return spread([1 - SIGN, SIGN], STARTS_WITH[letter][0] + letter)  # by movement

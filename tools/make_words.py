@@ -25,7 +25,7 @@ from plumbing.files import write_file
 from plumbing.flags import bounded
 
 WORDS, PLACES = 50_000, 1_000
-RARE = 30.0  # uses in a billion words, of a name of which no use is known
+RARE = 300.0  # uses in a billion words, of a name that is used less: names are spelled
 COMMON = 2_500.0  # uses in a billion words: such a word stays, if one list alone has it
 PLURALS = ("S", "ES")
 ENDINGS = (*PLURALS, "D", "ED", "ER", "ERS", "IN", "ING", "Y")
