@@ -25,9 +25,9 @@ MOST_WORDS, MOST_BYTES = 200_000, 2**24  # of a list
 FEWEST_READ = 2  # letters, before there are suggestions
 GZIP = b"\x1f\x8b"
 # Shares of letters, measured on films by tools/benchmark/measure_words.py.
-LOST = 0.05  # not read at all
+LOST = 0.1  # not read at all
 DOUBLE_LOST = 0.3  # of letters that a word doubles, read once
-ADDED = 0.04  # read where none was spelled
+ADDED = 0.02  # read where none was spelled
 TWICE = 0.03  # read twice
 J_AS_I, Z_AS_D = 0.3, 0.3  # read as the hand that begins them
 SIGN = 0.95  # of movements read as J or Z that were one
@@ -46,7 +46,7 @@ class Vocabulary(NamedTuple):
     frequencies: np.ndarray  # float (W,)
     ends: np.ndarray  # the node of each word, intp (W,)
     parents: np.ndarray  # intp (N,); the root is 0, and its own parent
-    letters: np.ndarray  # the last letter of each node, an index of LETTERS, intp (N,)
+    letters: np.ndarray  # the last letter of each node, an index of LETTERS; the root has none
     lost: np.ndarray  # probability of losing that letter, float32 (N,)
     levels: list  # slices of nodes: those of one letter, of two ...
 
@@ -115,7 +115,7 @@ def build(words, frequencies):
     begins[1:] = np.logical_or.accumulate(spelled[1:] != spelled[:-1], axis=1)
     begins &= spelled != 0
     node, count = np.zeros(len(words), np.intp), 1  # of the beginning of each word so far
-    parents, letters, levels = [np.zeros(1, np.intp)], [np.zeros(1, np.intp)], []
+    parents, letters, levels = [np.zeros(1, np.intp)], [np.array([len(LETTERS)])], []
     for place in range(spelled.shape[1]):
         rows = np.flatnonzero(begins[:, place])
         parents.append(node[rows])
@@ -125,8 +125,7 @@ def build(words, frequencies):
         node[longer] = (count - 1 + np.cumsum(begins[:, place]))[longer]
         count += len(rows)
     parents, letters = np.concatenate(parents), np.concatenate(letters)
-    is_double = letters == np.append(-1, letters[parents[1:]])
-    is_double &= parents > 0
+    is_double = letters == letters[parents]
     lost = np.where(is_double, DOUBLE_LOST, LOST).astype(np.float32)
     levels = [level for level in levels if level.stop > level.start]
     return Vocabulary(words, frequencies, node, parents, letters, lost, levels)
@@ -168,9 +167,8 @@ class Lattice:
         """Add the column after one more letter."""
         words, before = self.vocabulary, self.columns[-1]
         likely = (1 - FLOOR) * probabilities + np.float32(FLOOR / len(LETTERS))
-        seen = likely[words.letters]
+        seen = np.append(likely, np.float32(0))[words.letters]
         column = before[words.parents] * seen
-        column[0] = 0
         column += before * (ADDED / len(LETTERS) + TWICE * seen)
         self.lose(column)
         scale = column.max()  # or small numbers would vanish
@@ -187,19 +185,28 @@ class Lattice:
         return column
 
     def rank(self, count):
-        """List the likeliest words, at most `count`, if they are likelier than an unknown word."""
+        """List the likeliest words, at most `count`, if they are likelier than an unknown word.
+
+        What was read is among them, if it is a word.
+        """
         words, column = self.vocabulary, self.columns[-1]
         reached = column * np.float32(UNFINISHED)  # the likeliest beginning of each beginning
         for level in words.levels:
             np.maximum(reached[level], reached[words.parents[level]], out=reached[level])
         odds = (column[words.ends] + reached[words.ends]) * self.priors
-        count = min(count, len(odds))
-        best = np.argpartition(-odds, count - 1)[:count]
+        best = np.argpartition(-odds, min(count, len(odds) - 1))[:count]
         best = best[np.argsort(-odds[best], kind="stable")]
         unknown = math.log(UNKNOWN) - self.scales[-1]
         unknown += sum(math.log(p.max() * PER_LETTER) for p in self.read)
         least = math.exp(min(unknown, 80.0))
-        return [words.words[i].decode() for i in best if odds[i] >= least]
+        found = [words.words[i].decode() for i in best if odds[i] >= least]
+        text = "".join(LETTERS[p.argmax()] for p in self.read)
+        return found if text in found or text not in self else [*found[: count - 1], text]
+
+    def __contains__(self, word):
+        words = self.vocabulary.words
+        place = np.searchsorted(words, np.bytes_(word))
+        return place < len(words) and words[place] == word.encode()
 
 
 def spread(probabilities, alphabet):
