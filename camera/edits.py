@@ -1,6 +1,7 @@
 """The text and its words: letters as they come, keys, suggestions, spaces, speech."""
 
 import math
+import sys
 from dataclasses import dataclass, field
 
 from camera.clipboard import copy
@@ -72,9 +73,16 @@ class Editor:
         return [*(self.add(letters) if letters else []), *self.end_word()]
 
     def close(self):
-        """Let the speech end."""
+        """Let the speech end, and tell if it failed."""
         if self.speaker:
             self.speaker.close()
+        if self.fault:
+            print(self.fault, file=sys.stderr)
+
+    @property
+    def fault(self):
+        """What went wrong with the speech, or ""."""
+        return self.speaker.fault if self.speaker else ""
 
     # ------------------------------------------------------------ the last word
 

@@ -1,6 +1,5 @@
 """Speak words, by what the system has."""
 
-import contextlib
 import queue
 import shutil
 import subprocess
@@ -19,7 +18,8 @@ PROGRAMS = (  # the first that is there; they take the word from standard input
     ("powershell", "-NoProfile", "-NonInteractive", "-Command", READ_ALOUD),  # Windows
 )
 ADVICE = "install espeak-ng, or do without --speak"
-LONGEST = 10.0  # seconds that a word, or all that wait at the end, may take
+LONGEST = 10.0  # seconds that a word may take
+PATIENCE = 3.0  # seconds that words which still wait at the end may take
 
 
 class Speaker:
@@ -43,8 +43,8 @@ class Speaker:
         self.words.put(word)
 
     def work(self):
-        """Speak what waits, until None comes."""
-        while (word := self.words.get()) is not None:
+        """Speak what waits, until None comes, or the script ends."""
+        while (word := self.words.get()) is not None and not self.is_closed:
             try:
                 self.speak(word)
             except (OSError, subprocess.SubprocessError) as error:
@@ -61,12 +61,13 @@ class Speaker:
         if self.child.returncode and not self.is_closed:
             self.fault = f"{self.command[0]} cannot speak: it ended with {self.child.returncode}"
 
-    def close(self, patience=LONGEST):
+    def close(self, patience=PATIENCE):
         """Speak what still waits, for some seconds at most, and end."""
         self.words.put(None)
         try:
             self.thread.join(patience)
-        finally:
+        finally:  # also after Ctrl-C
             self.is_closed = True
-            with contextlib.suppress(AttributeError, OSError):
+            if self.child:
                 self.child.kill()
+            self.thread.join(1)

@@ -78,7 +78,7 @@ def render(view):
         draw_box(pixels, box, view.speller.progress, colour)
     draw_letters(pixels, view.speller, colour)
     draw_image(pixels, view)
-    note = "Camera lost: trying again" if view.is_lost else view.note
+    note = "Camera lost: trying again" if view.is_lost else view.note or view.editor.fault
     draw_advice(pixels, *((note, WHITE) if note else (advice, colour)))
     draw_text(pixels, view)
     if view.page == "help":

@@ -25,11 +25,11 @@ MOST_WORDS, MOST_BYTES = 200_000, 2**24  # of a list
 FEWEST_READ = 2  # letters, before there are suggestions
 GZIP = b"\x1f\x8b"
 # Shares of letters, measured on films by tools/benchmark/measure_words.py.
-LOST = 0.1  # not read at all
-DOUBLE_LOST = 0.3  # of letters that a word doubles, read once
-ADDED = 0.02  # read where none was spelled
-TWICE = 0.03  # read twice
-J_AS_I, Z_AS_D = 0.3, 0.3  # read as the hand that begins them
+LOST = 0.09  # not read at all
+DOUBLE_LOST = 0.2  # of letters that a word doubles, read once
+ADDED = 0.01  # read where none was spelled
+TWICE = 0.015  # read twice
+J_AS_I, Z_AS_D = 0.2, 0.2  # read as the hand that begins them
 SIGN = 0.95  # of movements read as J or Z that were one
 # Chosen by folds over people whose photographs are trained on.
 FLOOR = 0.01  # share of a letter's probability that is spread evenly: the model may be wrong

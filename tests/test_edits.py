@@ -5,9 +5,10 @@ import pytest
 from camera_fixtures import ALPHABET, FakeFinder, save_video, sign, view_of
 
 import camera.edits
+import step_6_camera
 from camera.edits import AWAY, PAUSE, Editor, handle_key
 from camera.speller import Speller, State
-from camera.view import KEYS
+from camera.view import KEYS, render
 from camera.words import Lattice, build
 
 WORDS = {"HELLO": 9, "HELP": 5, "HELD": 4, "WORLD": 8, "JAZZ": 1, "HI": 2}
@@ -19,7 +20,7 @@ def lattice(words=WORDS):
 
 class FakeSpeaker:
     def __init__(self):
-        self.said, self.is_closed = [], False
+        self.said, self.is_closed, self.fault = [], False, ""
         self.say = self.said.append
 
     def close(self):
@@ -255,6 +256,15 @@ def test_a_word_is_spoken_once_and_again_if_another_is_taken():
     assert editor.speaker.is_closed
 
 
+def test_a_speech_that_fails_is_told_in_the_window_and_at_the_end(model, words, capsys):
+    editor = make_editor()
+    editor.speaker.fault = "say cannot speak: it ended with 1"
+    render(view_of(model, sign("A"), editor=editor))
+    assert editor.speaker.fault in words
+    editor.close()
+    assert capsys.readouterr().err == f"{editor.speaker.fault}\n"
+
+
 # ---------------------------------------------------------------- the script
 
 
@@ -272,13 +282,9 @@ def test_the_script_prints_suggestions_as_lines_of_their_own(start, model_path, 
     assert [line for line in silent if "WORDS" in line] == []
 
 
-def test_the_script_spells_a_space_when_the_hand_is_away(headless, tmp_path):
-    """The linear model reads no letter, but it takes every picture for a hand."""
-    source = save_video(tmp_path / "v.avi", ("H", 1.2), (None, 3.0), ("I", 1.2))
-    finder = camera.edits.HAND_SEEN
-    camera.edits.HAND_SEEN = 1.01  # more than any hand
-    try:
-        lines = headless(source, "--space", "1")
-    finally:
-        camera.edits.HAND_SEEN = finder
-    assert "SPACE" in [line.split("\t")[-1] for line in lines]
+def test_the_script_spells_a_space_when_the_hand_is_away(headless, tmp_path, monkeypatch):
+    source, square = save_video(tmp_path / "v.avi", ("H", 4.0)), (48, 8, 224)
+    finder = FakeFinder(*[square] * 30, *[None] * 50, square)
+    monkeypatch.setattr(step_6_camera, "HandFinder", lambda: finder)
+    lines = headless(source, "--follow", "--space", "1", "--box", "1")
+    assert [line.split("\t")[-1] for line in lines] == ["H", "SPACE", "H", "Spelled: H H"]

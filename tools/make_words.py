@@ -27,6 +27,7 @@ from plumbing.flags import bounded
 WORDS, PLACES = 50_000, 1_000
 RARE = 300.0  # uses in a billion words, of a name that is used less: names are spelled
 COMMON = 2_500.0  # uses in a billion words: such a word stays, if one list alone has it
+STEMS = ("FUCK", "SHIT", "BULLSHIT", "PORN", "DICKHEAD")  # of words that begin or end with them
 PLURALS = ("S", "ES")
 ENDINGS = (*PLURALS, "D", "ED", "ER", "ERS", "IN", "ING", "Y")
 # On two lists, but with an everyday meaning, or what people call themselves.
@@ -93,12 +94,13 @@ def split_name(name):
 def find_offensive(table):
     """Return the words of a table {word: frequency} that two lists have, or one if they are rare.
 
-    What has one of ENDINGS counts with the word that it is made of.
+    Words with one of ENDINGS, and those made of STEMS, count with them.
     """
     lists = [{word.strip().upper() for word in words} for words in read_lists()]
     counts = {word: sum(word in words for words in lists) for word in set().union(*lists)}
     bad = {word for word, count in counts.items() if count > 1}
     bad |= {word + ending for word in bad for ending in (ENDINGS if len(word) > 3 else PLURALS)}
+    bad |= {word for word in table if word.startswith(STEMS) or word.endswith(STEMS)}
     bad |= {word for word in counts if table.get(word, 0) < COMMON}
     return bad - INNOCENT
 

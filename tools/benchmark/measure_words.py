@@ -139,7 +139,7 @@ def most_frequent(vocabulary, count, without="", shortest=1):
 def print_row(name, sums):
     letters, right, words, *shares = sums
     shares = [right / max(letters, 1), *(share / max(words, 1) for share in shares)]
-    print(f"{name:38}" + "".join(f"{100 * share:8.1f} %" for share in shares))
+    print(f"{name:38}" + "".join(f"{100 * share:8.1f} %" for share in shares), flush=True)
 
 
 # ---------------------------------------------------------------- films
@@ -147,8 +147,9 @@ def print_row(name, sums):
 
 def measure_films(model, vocabulary, args):
     """Print a row for each pace, and how often a letter goes wrong in which way."""
-    words = most_frequent(vocabulary, DRAWN, shortest=SHORTEST).words
-    words = [w.decode() for w in np.random.default_rng(args.seed).choice(words, args.films)]
+    known = most_frequent(vocabulary, DRAWN, shortest=SHORTEST).words
+    rng = np.random.default_rng(args.seed)
+    words = [word.decode() for word in rng.choice(known, args.films)]
     finder, lattice, faults = HandFinder(), Lattice(vocabulary), Counter()
     print(f"{args.films} films at each pace" + " " * 16, *COLUMNS, sep="  ")
     with start_workers(args.workers) as pool:
@@ -220,7 +221,7 @@ def count_faults(pairs):
             counts[name] += got == ""
             counts["added", "of"] += 1
             counts["read twice", "of"] += 1
-        elif number and got in pairs[number - 1]:
+        elif got in [x for x, _ in pairs[max(0, number - 1) : number + 2]]:
             counts["read twice"] += 1
         else:
             counts["added"] += 1
