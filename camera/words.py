@@ -69,8 +69,8 @@ def load_vocabulary(path=None):
         except ValueError:
             frequency = math.nan
         if len(fields) > 2 or not 0 < frequency < math.inf:
-            told = f"line {number}: {line.strip()[:40]!a} is not a word, or a word and its frequency"
-            raise UserError(f"{printable(path)}, {told}")
+            told = f"{line.strip()[:40]!a} is not a word, or a word and its frequency"
+            raise UserError(f"{printable(path)}, line {number}: {told}")
         if 0 < len(word) <= LONGEST:
             words.append(word)
             frequencies.append(frequency)
@@ -89,7 +89,8 @@ def unpack(path):
             unpacker = zlib.decompressobj(wbits=31)
             content = unpacker.decompress(content, MOST_BYTES)
             if not unpacker.eof:
-                raise UserError(f"{printable(path)}: cut short, or over {MOST_BYTES:,} bytes unpacked")
+                told = f"cut short, or more than {MOST_BYTES:,} bytes unpacked"
+                raise UserError(f"{printable(path)}: {told}")
         return content.decode("utf-8-sig")
     except (UnicodeDecodeError, zlib.error):
         raise UserError(f"{printable(path)}: not a list of words in UTF-8") from None
@@ -104,7 +105,7 @@ def to_letters(word):
 
 
 def build(words, frequencies):
-    """Build the Vocabulary of words, bytes (W,), and their frequencies, float (W,), in any order."""
+    """Build the Vocabulary of words, bytes (W,), in any order, and frequencies, float (W,)."""
     order = np.argsort(words, kind="stable")
     words, frequencies = words[order], frequencies[order]
     first = np.append(True, words[1:] != words[:-1])  # of words that are there twice

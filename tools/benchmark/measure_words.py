@@ -32,7 +32,7 @@ from camera.hand import HandFinder
 from camera.model import find_model, load_model
 from camera.pictures import list_pictures, read_picture
 from camera.speller import Speller
-from camera.words import Lattice, Vocabulary, build, load_vocabulary, spread, to_read
+from camera.words import Lattice, build, load_vocabulary, spread, to_read
 from plumbing.faults import UserError, printable, run
 from plumbing.flags import bounded
 from step_6_camera import classify
@@ -83,8 +83,8 @@ def measure_photos(people, model, vocabulary, args):
     """Print a row for each way to spell, and the sources' shares of the first."""
     plain = most_frequent(vocabulary, PLAIN, without="JZ")
     signed = most_frequent(vocabulary, DRAWN, without="JZ", shortest=SHORTEST).words
-    moved = [word for word in most_frequent(vocabulary, DRAWN, shortest=SHORTEST).words]
-    moved = [word for word in moved if b"J" in word or b"Z" in word]
+    known = most_frequent(vocabulary, DRAWN, shortest=SHORTEST).words
+    moved = [word for word in known if b"J" in word or b"Z" in word]
     print(f"{len(people)} people, {args.count} words of each" + " " * 14, *COLUMNS, sep="  ")
     rows = [
         ("the words as they are", vocabulary, signed, 0),
@@ -156,7 +156,8 @@ def measure_films(model, vocabulary, args):
         for pace in PACES:
             items = [(number, word, pace) for number, word in enumerate(words)]
             sums = np.zeros(6, int)
-            for word, film in zip(words, pool.imap(partial(film_of, args.seed), items)):
+            films = pool.imap(partial(film_of, args.seed), items)
+            for word, film in zip(words, films, strict=True):
                 text, read = spell_film(model, film, finder)
                 found = lattice.suggest(read)
                 pairs = align(word, text)
