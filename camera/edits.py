@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from camera.clipboard import copy
 from camera.hand import HandFinder
 from camera.speech import Speaker
-from camera.words import Lattice, load_vocabulary, to_read
+from camera.words import Lattice, load_vocabulary, read_all
 from plumbing.faults import UserError
 
 PAGES = {"h": "help", "s": "signs"}  # that a key shows or hides
@@ -98,13 +98,12 @@ class Editor:
         text = self.speller.text.removesuffix(" ") if self.is_spaced else self.speller.text
         return text.rpartition(" ")[2]
 
-    def suggest(self):
-        """Find what the last word may be."""
+    def suggest(self, glimpses=()):
+        """Find what the last word may be, which perhaps ends with glimpses of more letters."""
         word, end = self.word, len(self.means) - self.is_spaced
         means = self.means[end - len(word) : end]
-        alphabet, is_spelled = self.speller.alphabet, word and all(m is not None for m in means)
-        pairs = zip(word, means, strict=True) if is_spelled else ()
-        read = [to_read(letter, mean, alphabet) for letter, mean in pairs]
+        is_spelled = self.lattice and word and all(means)
+        read = read_all(word, means, glimpses, self.speller.alphabet) if is_spelled else []
         self.suggestions = self.lattice.suggest(read) if self.lattice else []
 
     def end_word(self):
@@ -112,7 +111,8 @@ class Editor:
         if self.is_told or not self.word:
             return []
         self.is_told = True
-        self.suggest()  # what was read of the last letter became more certain
+        self.suggest([glimpse.mean for glimpse in self.speller.glimpses])
+        self.speller.glimpses = []
         self.speak(self.word)
         return ["WORDS\t" + " ".join(self.suggestions)] if self.suggestions else []
 

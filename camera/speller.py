@@ -18,8 +18,19 @@ SMOOTHING = 0.12  # seconds, time constant of the moving average while the hand 
 HAND = 0.95  # least sum of the letters' probabilities to add one; the rest is that of no hand
 RELEASE = 0.25  # seconds without a hand after which all but the text is forgotten
 GAP = 1.0  # seconds between two frames after which it is, too
+GLIMPSE, MOST_GLIMPSES = 0.06, 3  # seconds of a rest that adds no letter; of these, how many
 ENDS = 0.8  # share of its time that the last letter of a film must have been held
 State = Enum("State", "NO_HAND UNSURE MOVING HOLDING ADDED")
+
+
+@dataclass
+class Glimpse:
+    """What was read in a rest of the hand that added no letter."""
+
+    mean: np.ndarray | float = 0.0  # of the probabilities, float32 (letters,)
+    frames: int = 0
+    seconds: float = 0.0
+    waits: bool = False  # whether a letter waits that may be added yet
 
 
 @dataclass
@@ -61,8 +72,10 @@ class Speller:
     mean: np.ndarray | None = None  # of the probabilities while the letter is held
     frames: int = 0  # that `mean` is of
     waiting_mean: np.ndarray | None = None
-    means: list = field(default_factory=list)  # of the letters that the last update added; they
-    # still change while the hand goes on to rest
+    means: list = field(default_factory=list)  # of each letter that the last update added, a list:
+    # the glimpses before it and its mean, which still changes while the hand goes on to rest
+    glimpses: list = field(default_factory=list)  # means of rests since, in which none was added
+    glimpse: Glimpse = field(default_factory=lambda: Glimpse())  # of the rest now
     now: float = 0.0
     hand_seen: float = -np.inf
 
@@ -99,6 +112,7 @@ class Speller:
         if self.state in (State.HOLDING, State.ADDED):
             self.frames += 1
             self.mean += (probabilities - self.mean) / np.float32(self.frames)
+        self.glance(probabilities, elapsed)
         return self.hold_on(elapsed) if self.state == State.HOLDING else ""
 
     def finish(self):
@@ -152,6 +166,28 @@ class Speller:
             self.start_mean()
         self.letter = letter
 
+    def glance(self, probabilities, elapsed):
+        """Keep what is read while the hand rests, though too briefly or in doubt."""
+        glimpse = self.glimpse
+        if self.motion.rests and self.is_hand and self.state is not State.ADDED:
+            glimpse.frames += 1
+            glimpse.seconds += elapsed
+            glimpse.mean = glimpse.mean + (probabilities - glimpse.mean) / np.float32(
+                glimpse.frames
+            )
+            glimpse.waits = self.letter is not None and self.letter == self.waiting
+        elif glimpse.frames:
+            if glimpse.seconds >= GLIMPSE and self.state is not State.ADDED:
+                self.glimpses = [*self.glimpses, glimpse][-MOST_GLIMPSES:]
+            self.glimpse = Glimpse()
+
+    def take_glimpses(self):
+        """Return the means of the glimpses since the last letter, and forget them."""
+        waited = self.confirms
+        means = [g.mean for g in self.glimpses if not (g.waits and waited)]
+        self.glimpses, self.glimpse = [], Glimpse()
+        return means
+
     def find_state(self):
         """Return what the hand does."""
         if self.letter is None or not self.is_hand:
@@ -186,7 +222,9 @@ class Speller:
     def add(self, letter):
         """Add a letter to the text, after the one that waits for it. Return what is added."""
         self.letter = letter
-        self.means += [self.waiting_mean, self.mean] if self.confirms else [self.mean]
+        glimpses = self.take_glimpses()
+        self.means += [[self.waiting_mean]] if self.confirms else []
+        self.means.append([*glimpses, self.mean])
         letters = self.waiting + letter if self.confirms else letter
         self.text += letters
         self.added, self.added_at, self.waiting, self.state = letter, self.now, None, State.ADDED

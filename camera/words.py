@@ -28,6 +28,7 @@ GZIP = b"\x1f\x8b"
 LOST = 0.09  # not read at all
 DOUBLE_LOST = 0.2  # of letters that a word doubles, read once
 ADDED = 0.01  # read where none was spelled
+GLIMPSED = 0.5  # of glimpses, where none was spelled
 TWICE = 0.015  # read twice
 J_AS_I, Z_AS_D = 0.2, 0.2  # read as the hand that begins them
 SIGN = 0.95  # of movements read as J or Z that were one
@@ -132,6 +133,13 @@ def build(words, frequencies):
     return Vocabulary(words, frequencies, node, parents, letters, lost, levels)
 
 
+class Read(NamedTuple):
+    """A letter that was read: the probabilities of A to Z, float32 (26,)."""
+
+    odds: np.ndarray
+    sure: bool = True  # otherwise it was only glimpsed, and is not in the text
+
+
 class Lattice:
     """Searches a vocabulary for a word as it is spelled, letter by letter."""
 
@@ -149,32 +157,31 @@ class Lattice:
     def suggest(self, read, count=3):
         """List the words that letters may be, the likeliest first, at most `count`.
 
-        read: the probabilities of each letter, a list of float32 (26,), see `spread`
-        Only what changed since the last call is computed.
+        read: a list of Read. Only what changed since the last call is computed.
         """
         same = 0
         for old, new in zip(self.read, read, strict=False):
-            if not np.array_equal(old, new):
+            if old.sure != new.sure or not np.array_equal(old.odds, new.odds):
                 break
             same += 1
         del self.read[same:], self.columns[same + 1 :], self.scales[same + 1 :]
         if not FEWEST_READ <= len(read) <= MOST_READ:
             return []
-        for probabilities in read[same:]:
-            self.add(probabilities)
+        for letter in read[same:]:
+            self.add(letter)
         return self.rank(count)
 
-    def add(self, probabilities):
-        """Add the column after one more letter."""
+    def add(self, letter):
+        """Add the column after one more letter, a Read."""
         words, before = self.vocabulary, self.columns[-1]
-        likely = (1 - FLOOR) * probabilities + np.float32(FLOOR / len(LETTERS))
+        likely = (1 - FLOOR) * letter.odds + np.float32(FLOOR / len(LETTERS))
         seen = np.append(likely, np.float32(0))[words.letters]
         column = before[words.parents] * seen
-        column += before * (ADDED / len(LETTERS) + TWICE * seen)
+        column += before * ((ADDED if letter.sure else GLIMPSED) / len(LETTERS) + TWICE * seen)
         self.lose(column)
         scale = column.max()  # or small numbers would vanish
         column /= scale
-        self.read.append(probabilities)
+        self.read.append(letter)
         self.columns.append(column)
         self.scales.append(self.scales[-1] + math.log(scale))
 
@@ -198,16 +205,25 @@ class Lattice:
         best = np.argpartition(-odds, min(count, len(odds) - 1))[:count]
         best = best[np.argsort(-odds[best], kind="stable")]
         unknown = math.log(UNKNOWN) - self.scales[-1]
-        unknown += sum(math.log(p.max() * PER_LETTER) for p in self.read)
+        unknown += sum(math.log(x.odds.max() * PER_LETTER) for x in self.read if x.sure)
         least = math.exp(min(unknown, 80.0))
         found = [words.words[i].decode() for i in best if odds[i] >= least]
-        text = "".join(LETTERS[p.argmax()] for p in self.read)
+        text = "".join(LETTERS[x.odds.argmax()] for x in self.read if x.sure)
         return found if text in found or text not in self else [*found[: count - 1], text]
 
     def __contains__(self, word):
         words = self.vocabulary.words
         place = np.searchsorted(words, np.bytes_(word))
         return place < len(words) and words[place] == word.encode()
+
+
+def read_all(text, means, glimpses, alphabet):
+    """Return the Reads of a text of which `Speller.means` has a list for each letter."""
+    read = []
+    for letter, (*before, mean) in zip(text, means, strict=True):
+        read += [Read(spread(glimpse, alphabet), False) for glimpse in before]
+        read.append(Read(to_read(letter, mean, alphabet)))
+    return read + [Read(spread(glimpse, alphabet), False) for glimpse in glimpses]
 
 
 def spread(probabilities, alphabet):

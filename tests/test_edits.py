@@ -42,7 +42,7 @@ def feed(editor, letters="", seconds=0.1, is_hand=True, replaces=False):
     for letter in letters:
         mean = np.full(24, 0.2 / 23, np.float32)
         mean[ALPHABET.find(letter)] = 0.8  # of J and Z, which it lacks, the last
-        speller.means.append(mean)
+        speller.means.append([mean])
         speller.added_at = speller.now
     speller.text = (speller.text[:-1] if replaces else speller.text) + letters
     return editor.follow(letters)

@@ -8,7 +8,7 @@ import pytest
 from camera.edits import Editor
 from camera.model import ALPHABET
 from camera.speller import Speller
-from camera.words import LETTERS, SHIPPED, Lattice, load_vocabulary
+from camera.words import LETTERS, SHIPPED, Lattice, Read, load_vocabulary
 from plumbing.faults import UserError
 from tools import make_words
 from tools.make_words import find_offensive, is_word, main, make_table, read_data, split_name
@@ -62,9 +62,9 @@ def test_the_thousand_most_frequent_names_are_never_displaced():
     assert len(names) == 1000
     editor, first = Editor(Speller(ALPHABET, 0.5), Lattice(load_vocabulary())), 0
     for name in names:
-        read = [np.full(26, 0.03 / 25, np.float32) for _ in name]
-        for letter, probabilities in zip(name, read, strict=True):
-            probabilities[LETTERS.index(letter)] = 0.97
+        read = [Read(np.full(26, 0.03 / 25, np.float32)) for _ in name]
+        for letter, (odds, _) in zip(name, read, strict=True):
+            odds[LETTERS.index(letter)] = 0.97
         found = editor.lattice.suggest(read)
         assert name in found, found
         first += found[0] == name

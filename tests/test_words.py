@@ -9,7 +9,17 @@ import pytest
 
 from camera import words
 from camera.model import ALPHABET
-from camera.words import LETTERS, Lattice, build, load_vocabulary, spread, to_letters, to_read
+from camera.words import (
+    LETTERS,
+    Lattice,
+    Read,
+    build,
+    load_vocabulary,
+    read_all,
+    spread,
+    to_letters,
+    to_read,
+)
 from plumbing.faults import UserError
 
 SMALL = (
@@ -18,12 +28,12 @@ SMALL = (
 
 
 def letter(wanted, share=0.8, other=None):
-    """Probabilities of A to Z with so much on one letter, and what is left on another or on all."""
+    """A Read with so much on one letter, and what is left on another or on all."""
     read = np.full(26, (1 - share) / 25 if not other else 1e-4, np.float32)
     read[LETTERS.index(wanted)] = share
     if other:
         read[LETTERS.index(other)] = 1 - share
-    return read
+    return Read(read)
 
 
 def read(text, share=0.8):
@@ -70,9 +80,9 @@ def shipped():
     ],
 )
 def test_the_word_is_found_whatever_goes_wrong(text, word, small):
-    pairs = [(x, letter(x)[[LETTERS.index(y) for y in ALPHABET]]) for x in text]
-    found = small.suggest([to_read(x, probabilities, ALPHABET) for x, probabilities in pairs])
-    assert found[0] == word
+    known = [LETTERS.index(y) for y in ALPHABET]
+    means = [[letter(x).odds[known]] for x in text]
+    assert small.suggest(read_all(text, means, (), ALPHABET))[0] == word
 
 
 def test_the_second_guess_of_the_model_counts(small):
@@ -104,6 +114,17 @@ def test_one_letter_and_endless_ones_have_no_suggestions(shipped):
     assert shipped.suggest(read("HELLO"))[0] == "HELLO"
 
 
+def test_a_glimpse_of_a_letter_tells_words_apart_and_need_not_be_one(small):
+    held, glimpse = read("HEL"), letter("D", 0.6)._replace(sure=False)
+    assert small.suggest([*held, glimpse])[0] == "HELD"
+    assert small.suggest(held)[0] == "HELL"
+    known = [LETTERS.index(y) for y in ALPHABET]
+    means = [[x.odds[known]] for x in held]
+    means[2].insert(0, letter("X", 0.6).odds[known])
+    assert small.suggest(read_all("HEL", means, (), ALPHABET))[0] == "HELL"
+    assert small.suggest(read_all("HEL", means, [glimpse.odds[known]], ALPHABET))[0] == "HELD"
+
+
 def test_letter_by_letter_is_the_same_as_all_at_once(shipped):
     text = read("TRANSLATOR")
     for count in (3, 5, 8, 4, 10):  # also back
@@ -130,7 +151,7 @@ def likelihood(word, seen):
     def of(i, j):
         if i == j == 0:
             return 1.0
-        p = (1 - words.FLOOR) * seen[i - 1] + words.FLOOR / 26 if i else None
+        p = (1 - words.FLOOR) * seen[i - 1].odds + words.FLOOR / 26 if i else None
         here = p[LETTERS.index(word[j - 1])] if i and j else 0
         total = here * of(i - 1, j - 1) if i and j else 0
         total += of(i - 1, j) * (words.ADDED / 26 + words.TWICE * here) if i else 0

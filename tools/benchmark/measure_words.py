@@ -28,11 +28,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from camera.edits import Editor
 from camera.hand import HandFinder
 from camera.model import find_model, load_model
 from camera.pictures import list_pictures, read_picture
 from camera.speller import Speller
-from camera.words import Lattice, build, load_vocabulary, spread, to_read
+from camera.words import Lattice, Read, build, load_vocabulary, spread
 from plumbing.faults import UserError, printable, run
 from plumbing.flags import bounded
 from step_6_camera import classify
@@ -122,7 +123,7 @@ def sum_words(letters, words, faults, lattice, alphabet, args):
                 right.append(alphabet[probabilities.argmax()] == letter)
                 read.append(probabilities)
         text = "".join(alphabet[probabilities.argmax()] for probabilities in read)
-        found = lattice.suggest([spread(probabilities, alphabet) for probabilities in read])
+        found = lattice.suggest([Read(spread(odds, alphabet)) for odds in read])
         sums += len(right), sum(right), 1, text == word, found[:1] == [word], word in found
     return sums
 
@@ -158,8 +159,7 @@ def measure_films(model, vocabulary, args):
             sums = np.zeros(6, int)
             films = pool.imap(partial(film_of, args.seed), items)
             for word, film in zip(words, films, strict=True):
-                text, read = spell_film(model, film, finder)
-                found = lattice.suggest(read)
+                text, found = spell_film(model, film, finder, lattice)
                 pairs = align(word, text)
                 right = sum(wanted == got for wanted, got in pairs)
                 faults += count_faults(pairs)
@@ -176,16 +176,13 @@ def film_of(seed, item):
     return draw_frames(read_poses(), [seed, number, pace], word, 25, slot=1 / pace)
 
 
-def spell_film(model, film, finder):
-    """Spell a film as the camera script does: the text, and what `Lattice.suggest` takes."""
-    speller, read = Speller(model.alphabet, model.threshold), []
+def spell_film(model, film, finder, lattice):
+    """Spell a film as the camera script does. Returns the text, and its suggestions."""
+    editor = Editor(Speller(model.alphabet, model.threshold), lattice)
     for probabilities, now, image, hand in read_film(model, film, finder):
-        letters = speller.update(probabilities, now, image, hand)
-        if speller.replaces_last:
-            read.pop()
-        read += zip(letters, speller.means, strict=True)
-    read += zip(speller.finish(), speller.means[-1:], strict=False)
-    return "".join(letter for letter, _ in read), [to_read(*pair, model.alphabet) for pair in read]
+        editor.follow(editor.speller.update(probabilities, now, image, hand))
+    editor.finish()
+    return editor.speller.text, editor.suggestions
 
 
 def align(wanted, text):
