@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from camera.clipboard import copy
 from camera.hand import HandFinder
 from camera.speech import Speaker
-from camera.words import Lattice, load_vocabulary, read_all
+from camera.words import LETTERS, Lattice, load_vocabulary, read_all
 from plumbing.faults import UserError
 
 PAGES = {"h": "help", "s": "signs"}  # that a key shows or hides
@@ -102,7 +102,7 @@ class Editor:
         """Find what the last word may be, which perhaps ends with glimpses of more letters."""
         word, end = self.word, len(self.means) - self.is_spaced
         means = self.means[end - len(word) : end]
-        is_spelled = self.lattice and word and all(means)
+        is_spelled = self.lattice and all(means) and all(letter in LETTERS for letter in word)
         read = read_all(word, means, glimpses, self.speller.alphabet) if is_spelled else []
         self.suggestions = self.lattice.suggest(read) if self.lattice else []
 

@@ -168,13 +168,11 @@ class Speller:
 
     def glance(self, probabilities, elapsed):
         """Keep what is read while the hand rests, though too briefly or in doubt."""
-        glimpse = self.glimpse
+        glimpse, count = self.glimpse, np.float32(self.glimpse.frames + 1)
         if self.motion.rests and self.is_hand and self.state is not State.ADDED:
             glimpse.frames += 1
             glimpse.seconds += elapsed
-            glimpse.mean = glimpse.mean + (probabilities - glimpse.mean) / np.float32(
-                glimpse.frames
-            )
+            glimpse.mean = glimpse.mean + (probabilities - glimpse.mean) / count
             glimpse.waits = self.letter is not None and self.letter == self.waiting
         elif glimpse.frames:
             if glimpse.seconds >= GLIMPSE and self.state is not State.ADDED:

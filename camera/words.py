@@ -28,7 +28,7 @@ GZIP = b"\x1f\x8b"
 LOST = 0.09  # not read at all
 DOUBLE_LOST = 0.2  # of letters that a word doubles, read once
 ADDED = 0.01  # read where none was spelled
-GLIMPSED = 0.5  # of glimpses, where none was spelled
+GLIMPSED = 3.0  # glimpses where none was spelled, by those of letters that were lost
 TWICE = 0.015  # read twice
 J_AS_I, Z_AS_D = 0.2, 0.2  # read as the hand that begins them
 SIGN = 0.95  # of movements read as J or Z that were one
@@ -175,8 +175,8 @@ class Lattice:
         """Add the column after one more letter, a Read."""
         words, before = self.vocabulary, self.columns[-1]
         likely = (1 - FLOOR) * letter.odds + np.float32(FLOOR / len(LETTERS))
-        seen = np.append(likely, np.float32(0))[words.letters]
-        column = before[words.parents] * seen
+        seen = np.append(likely, np.float32(0)).take(words.letters)
+        column = before.take(words.parents) * seen
         column += before * ((ADDED if letter.sure else GLIMPSED) / len(LETTERS) + TWICE * seen)
         self.lose(column)
         scale = column.max()  # or small numbers would vanish
@@ -202,13 +202,15 @@ class Lattice:
         for level in words.levels:
             np.maximum(reached[level], reached[words.parents[level]], out=reached[level])
         odds = (column[words.ends] + reached[words.ends]) * self.priors
-        best = np.argpartition(-odds, min(count, len(odds) - 1))[:count]
-        best = best[np.argsort(-odds[best], kind="stable")]
         unknown = math.log(UNKNOWN) - self.scales[-1]
-        unknown += sum(math.log(x.odds.max() * PER_LETTER) for x in self.read if x.sure)
-        least = math.exp(min(unknown, 80.0))
-        found = [words.words[i].decode() for i in best if odds[i] >= least]
-        text = "".join(LETTERS[x.odds.argmax()] for x in self.read if x.sure)
+        sure = [x.odds for x in self.read if x.sure]
+        unknown += sum(math.log(max(odds.max(), FLOOR) * PER_LETTER) for odds in sure)
+        least = math.exp(np.clip(unknown, -80.0, 80.0))
+        found = []
+        while len(found) < count and odds[best := odds.argmax()] >= least:
+            found.append(words.words[best].decode())
+            odds[best] = -1
+        text = "".join(LETTERS[odds.argmax()] for odds in sure)
         return found if text in found or text not in self else [*found[: count - 1], text]
 
     def __contains__(self, word):

@@ -7,7 +7,7 @@ from camera_fixtures import ALPHABET, FakeFinder, save_video, sign, view_of
 import camera.edits
 import step_6_camera
 from camera.edits import AWAY, PAUSE, Editor, handle_key
-from camera.speller import Speller, State
+from camera.speller import Glimpse, Speller, State
 from camera.view import KEYS, render
 from camera.words import Lattice, build
 
@@ -102,6 +102,25 @@ def test_letters_that_nothing_is_like_have_no_suggestions_and_no_line():
 def test_without_a_vocabulary_there_are_no_suggestions():
     editor = Editor(Speller(ALPHABET, 0.5))
     assert [*spell(editor, "HELLO"), *editor.finish(), *editor.press("1")] == list("HELLO")
+
+
+def test_letters_of_another_alphabet_have_no_suggestions():
+    editor = make_editor()
+    editor.speller.alphabet = ALPHABET.replace("H", "\u0416")
+    spell(editor, "\u0416\u0416")
+    assert (editor.suggestions, editor.speller.text) == ([], "\u0416\u0416")
+
+
+def test_a_glimpse_of_one_more_letter_counts_once_the_word_has_ended():
+    editor = make_editor()
+    spell(editor, "HEL")
+    assert editor.suggestions[0] != "HELD"
+    mean = np.full(24, 0.1 / 23, np.float32)
+    mean[ALPHABET.index("D")] = 0.9
+    editor.speller.glimpses = [Glimpse(mean, 3, 0.1)]
+    [told] = editor.finish()
+    assert told.startswith("WORDS\tHELD ")
+    assert editor.speller.text == "HEL"
 
 
 def test_a_j_takes_the_place_of_its_i():
