@@ -20,19 +20,20 @@ from plumbing.files import require_file
 
 SHIPPED = Path(__file__).parents[1] / "pretrained/words.txt.gz"
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-LONGEST, MOST_READ = 20, 24  # letters of a word in the vocabulary; longer ones are left out
+LONGEST = 20  # letters of a word in the vocabulary; longer ones are left out
 MOST_WORDS, MOST_BYTES = 200_000, 2**24  # of a list
-FEWEST_READ = 2  # letters, before there are suggestions
+FEWEST_READ, MOST_READ = 2, 30  # letters that there are suggestions for, glimpses included
 GZIP = b"\x1f\x8b"
-# Shares of letters, measured on films by tools/benchmark/measure_words.py.
-LOST = 0.09  # not read at all
-DOUBLE_LOST = 0.2  # of letters that a word doubles, read once
+# Shares of letters, measured by tools/benchmark/measure_words.py on rendered words, and on films of
+# people; where these differ, between them.
+LOST = 0.09  # not read at all: 0.12 and 0.07
+DOUBLE_LOST = 0.2  # of letters that a word doubles, read once: 0.07 and 0.32
 ADDED = 0.01  # read where none was spelled
 GLIMPSED = 3.0  # glimpses where none was spelled, by those of letters that were lost
 TWICE = 0.015  # read twice
 J_AS_I, Z_AS_D = 0.2, 0.2  # read as the hand that begins them
 SIGN = 0.95  # of movements read as J or Z that were one
-# Chosen by folds over people whose photographs are trained on.
+# Chosen by two folds over the 11 sources of photographs that are trained on.
 FLOOR = 0.01  # share of a letter's probability that is spread evenly: the model may be wrong
 COMMON = 4e-5  # frequency above which words are spelled about equally often: few people spell THE
 RARER = 1.5  # how much rarer words are spelled, by this power of their frequency
