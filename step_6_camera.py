@@ -101,13 +101,13 @@ def translate(model, frame, now, view, frame_number=None):
 def spell_stream(stream, model, view, logs, recorder, window):
     """Read a stream to its end or until a key ends it; log letters and edits as they come."""
     for frame_number, (now, frame) in enumerate(stream.frames()):
-        view.is_lost = frame is None
-        if not view.is_lost:
+        view.trouble = stream.trouble
+        if frame is not None:
             letters = translate(model, frame, now, view, frame_number)
             log(logs, now, "BACKSPACE" if view.speller.replaces_last else None)
             log(logs, now, *letters)
         pixels = render(view) if recorder or window else None
-        if recorder:
+        if recorder and view.frame is not None:
             recorder.add(now, pixels)
         key = show(pixels, stream.wait_of(now)) if window else ""
         if key == "q":
@@ -162,7 +162,7 @@ def spell(args, model, finder):
             logs.append(stack.enter_context(draft.open("w", encoding="utf-8")))
         if args.record:
             draft = stack.enter_context(growing_file(args.record))
-            recorder = stack.enter_context(Recorder(draft, stream.fps))
+            recorder = stack.enter_context(Recorder(draft, stream))
         mirror = stream.is_camera if args.mirror is None else args.mirror
         view = View(speller, args.box, mirror, printable(Path(stream.name).name), finder=finder)
         stack.callback(lambda: log(logs, speller.now, *(speller.finish() or ())))

@@ -4,6 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
+from camera.addresses import is_address
 from camera.model import find_model
 from camera.pictures import list_pictures
 from camera.recorder import CODECS
@@ -45,7 +46,7 @@ def parse_args(argv=None):
     add("--record", metavar="FILE", help="write what the window shows, as .avi or .mp4")
     add("--transcript", metavar="FILE", help="write a line for each letter, with its time")
     args = parser.parse_args(argv)
-    args.pictures = [] if args.teach else list_pictures(args.source)
+    args.pictures = [] if args.teach or is_address(args.source) else list_pictures(args.source)
     args.box = args.box or (1.0 if args.pictures else BOX_SHARE)
     check_files(parser, args)
     return args

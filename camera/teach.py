@@ -92,7 +92,10 @@ def teach_from_stream(stream, model, see, view, in_window):
     """
     lesson = Lesson(order_letters(model.alphabet))
     for now, frame in stream.frames():
+        view.trouble = stream.trouble
         if frame is None:
+            if in_window and show(draw(view, lesson)) == "q":
+                break
             continue
         crop = see(frame, now)
         image, read_as, is_hand = look(model, crop)
@@ -159,7 +162,7 @@ def draw(view, lesson):
     last = lesson.taken[-1] if lesson.taken else None
     if box:
         draw_box(pixels, box, lesson.progress, AMBER)
-    words = f"{lesson.letter}: {lesson.wish or 'sign it and hold still'}"
+    words = view.trouble or f"{lesson.letter}: {lesson.wish or 'sign it and hold still'}"
     draw_advice(pixels, words if lesson.letter else "Done", WHITE)
     chart = read_chart()
     if lesson.letter and chart is not None:
