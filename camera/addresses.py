@@ -1,26 +1,10 @@
-"""Ask servers of cameras and films; tell addresses without the secrets in them."""
+"""Tell addresses from files, and show them without the secrets in them."""
 
 import re
-import socket
-import ssl
-import time
-from http.client import HTTPException
-from urllib import request
-from urllib.error import HTTPError, URLError
-from urllib.parse import unquote, urlsplit
 
-import cv2
-import numpy as np
-
-from plumbing.faults import UserError
-
-TIMEOUT = 10.0  # seconds
-LARGEST, LONGEST_LINE = 2**26, 2**16  # bytes of a picture, and of a line before it
-STILL_EVERY = 0.1  # seconds from asking for a still picture to asking again, at least
 FILMS = "ts m3u8 mp4 m4v mov mkv webm avi flv mpg mpeg mjpeg mjpg gif wmv ogv vob mts m2ts 3gp"
 FILMS = tuple(f".{suffix}" for suffix in FILMS.split())
 STILLS = ".jpg", ".jpeg", ".png", ".bmp", ".webp"
-PORTS = {"http": 80, "https": 443, "rtsp": 554, "rtsps": 322, "rtmp": 1935, "rtmps": 443}
 SECRET = re.compile(r"(?i)[^/;&?]*(pass|pwd|token|key|auth|secret|user|login|sig)\w*[=_:][^/;]*")
 
 
@@ -38,13 +22,15 @@ def show_address(source):
     >>> show_address("rtsp://admin:hunter2@10.0.0.5:554/live?token=abc")
     'rtsp://10.0.0.5:554/live?...'
     """
-    scheme, mark, rest = source.rpartition("://") if "://" in source else ("", "", source)
-    if "://" in source:
-        scheme, mark, rest = source.partition("://")
-    elif not re.match(r"[^/\s]+:[^\s]*@", source):
-        return source
-    has_login = "@" in re.split(r"[/?#]", rest)[0] or re.match(r"[^/?#]*:[^/?#]*\D[^@]*@", rest)
-    rest = rest.rpartition("@")[2] if has_login else rest
+    scheme, mark, rest = source.partition("://") if "://" in source else ("", "", source)
+    if not mark and not re.match(r"(?![a-zA-Z]:[\\/])[^/\s]+:\S*@", source):
+        return source  # a file
+    login, at, after = rest.rpartition("@")
+    first = re.split(r"[/?#]", login)[0]
+    if first == login:
+        rest = after
+    elif ":" in first or "@" in first:  # perhaps a password with a slash in it
+        rest = f"...{at}{after}"
     place, *more = re.split(r"[?#]", rest, maxsplit=1)
     host, *parts = place.split("/")
     parts = [hide_secret(part) for part in parts]
@@ -53,8 +39,7 @@ def show_address(source):
 
 def hide_secret(part):
     """Return a part of a path, or dots where it looks like a password or token."""
-    is_mixed = re.search(r"\d", part) and re.search(r"[a-zA-Z]", part)
-    is_token = len(part) > 15 and is_mixed and not part.lower().endswith(FILMS + STILLS)
+    is_token = len(part) > 15 and not part.lower().endswith(FILMS + STILLS)
     return "..." if is_token or SECRET.search(part) else part
 
 
@@ -64,192 +49,6 @@ def suffix_of(address):
     return re.search(r"(\.\w+)?$", path)[0].lower()
 
 
-def fetch(address):
-    """Ask a server by http. Returns the answer, a response to read from.
-
-    Raises UserError, which says why there is none; None where a certificate is not trusted.
-    """
-    url = urlsplit(address)
-    place = url.netloc.rpartition("@")[2]
-    bare = url._replace(netloc=place, fragment="").geturl()
-    logins = request.HTTPPasswordMgrWithDefaultRealm()
-    logins.add_password(None, bare, unquote(url.username or ""), unquote(url.password or ""))
-    handlers = request.HTTPBasicAuthHandler, request.HTTPDigestAuthHandler
-    handlers = [kind(logins) for kind in handlers] if url.username else []
-    try:
-        return request.build_opener(*handlers).open(bare, timeout=TIMEOUT)
-    except HTTPError as error:
-        with error:
-            raise UserError(tell_status(error.code, bool(url.username))) from None
-    except URLError as error:
-        if isinstance(error.reason, ssl.SSLCertVerificationError):
-            return None
-        raise UserError(tell_fault(error.reason, address)) from None
-    except OSError as error:
-        raise UserError(tell_fault(error, address)) from None
-    except (HTTPException, ValueError):
-        raise UserError("the answer of the server makes no sense") from None
-
-
-def tell_status(code, has_login):
-    """Return what a status of http or rtsp means."""
-    return {
-        401: "the server refuses this user name or password"
-        if has_login
-        else "the server asks for a login: write USER:PASSWORD@ before its name",
-        403: "the server does not allow it (403)",
-        404: "the server has nothing under this address (404)",
-    }.get(code, f"the server answers with the fault {code}")
-
-
-def tell_fault(error, address):
-    """Return what keeps a server from being reached."""
-    host, port = place_of(address)
-    if isinstance(error, socket.gaierror | UnicodeError):
-        return f"no computer is named {host}"
-    if isinstance(error, ConnectionRefusedError):
-        return f"nothing answers at port {port} of {host}; is it switched on, and the port right?"
-    if isinstance(error, TimeoutError):
-        return f"{host} does not answer"
-    return f"{host}: {getattr(error, 'strerror', None) or 'no connection'}"
-
-
-def place_of(address):
-    """Return the host and port of an address; a port of None where it cannot be known."""
-    url = urlsplit(address)
-    try:
-        return url.hostname or "", url.port or PORTS.get(url.scheme.lower())
-    except ValueError:
-        return url.hostname or "", None
-
-
-def find_cause(address):
-    """Return why OpenCV gets nothing from an address."""
-    scheme = address.partition("://")[0].lower()
-    try:
-        host, port = place_of(address)
-        if scheme in ("http", "https"):
-            if answer := fetch(address):
-                with answer:
-                    return tell_content(answer)
-        elif scheme in PORTS and host and port:
-            with socket.create_connection((host, port), TIMEOUT) as server:
-                return ask_rtsp(server, address) if scheme == "rtsp" else "no pictures come"
-    except UserError as error:
-        return str(error)
-    except (OSError, UnicodeError) as error:
-        return tell_fault(error, address)
-    except ValueError:
-        return "it is no address"
-    return "no pictures come" if scheme in PORTS else f"nothing came by {scheme}://"
-
-
-def ask_rtsp(server, address):
-    """Return why an RTSP server gives no film, asking it as if for the first time."""
-    url = urlsplit(address)
-    bare = url._replace(netloc=url.netloc.rpartition("@")[2]).geturl()
-    server.sendall(f"DESCRIBE {bare} RTSP/1.0\r\nCSeq: 1\r\n\r\n".encode())
-    status = re.match(rb"RTSP/\d\.\d (\d{3})", server.recv(1024))
-    if not status:
-        return "what answers there is no RTSP server"
-    code = int(status[1])
-    return "no pictures come" if code == 200 else tell_status(code, bool(url.username))
-
-
-def tell_content(answer):
-    """Return what a server gives that is no film."""
-    kind = answer.headers.get_content_type()
-    if kind == "text/html":
-        return "it is a web page; the address of the pictures themselves is needed"
-    return f"it is {kind}, and no film that OpenCV can decode"
-
-
 def is_named_film(address):
     """Return whether an address ends as the names of films do."""
     return suffix_of(address) in FILMS
-
-
-def kind_of(answer, address):
-    """Return what an answer is: "parts", pictures without end; "still", one; "page"; or "film"."""
-    kind = answer.headers.get_content_type()
-    if kind == "multipart/x-mixed-replace" or kind == "multipart/mixed":
-        return "parts"
-    is_still = kind.startswith("image/") and kind != "image/gif"
-    if is_still or (kind == "application/octet-stream" and suffix_of(address) in STILLS):
-        return "still"
-    return "page" if kind in ("text/html", "application/json") else "film"
-
-
-def is_whole(address):
-    """Return whether a server gives a film of a length that it knows: it ends, and is no camera."""
-    try:
-        answer = fetch(address)
-    except UserError:
-        return False
-    if answer is None:
-        return True
-    with answer:
-        if suffix_of(address) == ".m3u8" or "mpegurl" in answer.headers.get_content_type():
-            return b"#EXT-X-ENDLIST" in answer.read(LARGEST)
-        return answer.headers.get("Content-Length", "").isdigit()
-
-
-def read_parts(answer, _):
-    """Yield the pictures that a server sends one after another, BGR uint8 (H, W, 3)."""
-    boundary = answer.headers.get_boundary() or ""
-    mark = b"--" + boundary.strip('"').removeprefix("--").encode()
-    for content in split_parts(answer, mark):
-        if (frame := decode(content)) is not None:
-            yield frame
-
-
-def split_parts(answer, mark):
-    """Yield the bytes of each part of an answer; `mark` begins the line between two of them."""
-    content, length, is_marked, in_head = bytearray(), 0, False, True
-    while line := answer.readline(LONGEST_LINE):
-        is_mark = bool(mark.strip(b"-")) and line.startswith(mark)
-        if not in_head:
-            if is_mark:
-                yield bytes(content)
-                content.clear()
-            elif len(content) < LARGEST:
-                content += line
-            in_head = is_marked = is_mark
-            continue
-        name, _, value = line.partition(b":")
-        is_marked |= is_mark or line.startswith(b"--")
-        if name.strip().lower() == b"content-length" and value.strip().isdigit():
-            length = min(int(value), LARGEST)
-        if line.strip() or not is_marked:
-            continue
-        if length:  # the quick way: no byte is looked at
-            yield answer.read(length)
-            is_marked, length = False, 0
-        else:
-            in_head = False
-
-
-def read_stills(answer, address):
-    """Yield a camera's still picture, asked for again and again, BGR uint8 (H, W, 3)."""
-    while answer:
-        asked = time.monotonic()
-        with answer:
-            frame = decode(answer.read(LARGEST))
-        if frame is None:
-            return
-        yield frame
-        time.sleep(max(0.0, asked + STILL_EVERY - time.monotonic()))
-        answer = fetch(address)
-
-
-def decode(content):
-    """Return the picture in an encoded file's bytes, BGR uint8 (H, W, 3), or None.
-
-    libjpeg would tell of a picture that is cut short on standard error.
-    """
-    if not content or (content[:2] == b"\xff\xd8" and b"\xff\xd9" not in content[-64:]):
-        return None
-    try:
-        return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:
-        return None

@@ -3,6 +3,8 @@
 import os
 import re
 import shlex
+import time
+from collections import deque
 from itertools import pairwise
 
 import cv2
@@ -16,7 +18,7 @@ GREATEST_GAP, JITTER = 3600.0, 1.0  # seconds between two frames, forward and ba
 SLOW, REPEAT = 0.5, 0.2  # seconds from frame to frame that are too long; after which it is repeated
 LAST = 1.0  # seconds that the last of slow frames is shown, at most
 STRANGEST = 4.0  # ratio of a pixel's sides
-FROZEN = 12  # equal frames after which a film is looked at as if it were interlaced
+FROZEN = 30  # equal frames after which a film is looked at as if it were interlaced
 OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 CODECS = {"AV01": "AV1", "THEO": "Theora", "EVC1": "EVC", "VVC1": "VVC", "JXL": "JPEG XL"}
 
@@ -75,18 +77,18 @@ class Film:
         if not self.capture.isOpened():
             raise UserError(f"{name} cannot be opened: {find_cause()}")
         self.codec = codec_of(self.capture)
-        self.first = self.capture.read()
-        if not self.first[0]:
-            told = self.tell_undecodable()
+        self.number, self.equal = 0, 0  # frames read; those before the last that were like it
+        self.sample, self.was_frozen = b"", False  # some rows of the last; for `FROZEN` frames
+        self.lacks_filters = self.shows_anything = self.has_slow_frames = False
+        self.waited = 0.0  # seconds, for the end
+        self.waiting = deque(self.read_start())
+        if len(self.waiting) < 2 and (told := self.tell_unshown()):
             self.capture.release()
             raise UserError(f"{name} {told}")
         rate = self.capture.get(cv2.CAP_PROP_FPS)
         self.fps = rate if 0 < rate <= FASTEST else FPS
         self.stretch = stretch_of(self.capture)
-        self.number = self.equal = 0  # of the frame; how many before it were the same
-        self.sample = None  # some rows of the last
-        self.shows_anything = self.has_slow_frames = False
-        self.was_frozen = self.lacks_filters = False
+        self.check_start()
 
     def close(self):
         self.capture.release()
@@ -97,8 +99,6 @@ class Film:
         Raises UserError at the end where some are missing, or none of them shows anything.
         """
         yield from self.repeat_slow(self.read_all())
-        if self.is_file and self.number == 1 and tell_kind(self.source) == "sound alone":
-            raise UserError(f"{self.name} cannot be opened: it is sound alone, with a cover")
         if self.lacks_filters and not self.shows_anything:
             raise UserError(f"{self.name} {self.tell_interlaced()}")
         if self.is_file and (missing := find_missing(self.source)):
@@ -106,16 +106,24 @@ class Film:
             told = f"{size:,} of {end:,} bytes are there; copy or download it anew"
             raise UserError(f"{self.name} is damaged: {told}")
 
+    def read(self):
+        """Return the time that the next frame is said to have, and the frame; None at the end."""
+        asked = time.monotonic()
+        is_read, frame = self.capture.read()
+        if is_read:
+            return self.capture.get(cv2.CAP_PROP_POS_MSEC) / 1000, frame
+        self.waited = time.monotonic() - asked
+        return None
+
     def read_all(self):
         """Yield the time of each frame and the frame, as they are read."""
-        clock, (is_read, frame) = Clock(self.fps), self.first
-        self.first = None  # it is large
-        while is_read:
-            now = clock.time_of(self.capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+        clock = Clock(self.fps)
+        while read := self.waiting.popleft() if self.waiting else self.read():
+            stamp, frame = read
+            now = clock.time_of(stamp)
             frame = self.check_fields(frame)
             self.number += 1
             yield now, stretch_frame(frame, self.stretch)
-            is_read, frame = self.capture.read()
 
     def repeat_slow(self, frames):
         """Yield frames, and those again and again after which none comes for long."""
@@ -130,52 +138,77 @@ class Film:
                     yield float(again), frame
         self.has_slow_frames = slow > max(2, self.number / 2) and last > 0
 
-    def check_fields(self, frame):
-        """Return a frame, read in another way if OpenCV did not fill it: a film is interlaced.
+    def read_start(self):
+        """Yield what `read` returns up to a frame unlike the first, FROZEN times at most."""
+        first = None
+        for _ in range(FROZEN if self.is_finite else 2):
+            if (read := self.read()) is None:
+                return
+            stamp, frame = read
+            differs = first is not None and sample_of(first) != sample_of(frame)
+            first = first if first is not None else frame
+            yield stamp, frame if differs else first  # one for all: they are large
+            if differs:
+                return
 
-        Such a frame is all of one colour, or what was in the memory before, and so are those
-        after it. Raises UserError where there is no other way.
+    def check_start(self):
+        """Read the film in another way if OpenCV does not fill its frames: it is interlaced.
+
+        Such frames are all of one colour, or what was in the memory before, and all the same.
         """
-        sample = frame[::16].copy()
-        is_plain = sample.min() == sample.max()
-        is_equal = self.sample is not None and np.array_equal(sample, self.sample)
-        self.equal = self.equal + 1 if is_equal else 0
+        stamp, first = self.waiting[0]
+        if self.is_finite and self.codec and len(self.waiting) > 1 and self.waiting[-1][1] is first:
+            better = self.read_fields(first)
+            if better is not None:
+                self.waiting = deque([(stamp, better)])
+
+    def check_fields(self, frame):
+        """Return the frame; it is read in another way where the film has stood still for long."""
+        sample = sample_of(frame)
+        self.shows_anything = self.shows_anything or sample != sample[:1] * len(sample)
+        self.equal = self.equal + 1 if sample == self.sample else 0
         self.sample = sample
-        self.shows_anything |= not is_plain
-        looks = (self.number == 0 and is_plain) or (self.number == 1 and is_equal)
-        looks |= self.equal == FROZEN and not self.was_frozen
-        self.was_frozen |= self.equal == FROZEN
-        return self.read_fields(frame) if looks and self.is_finite and self.codec else frame
+        if self.equal < FROZEN or self.was_frozen or not (self.is_finite and self.codec):
+            return frame
+        self.was_frozen = True
+        better = None if self.waiting else self.read_fields(frame)
+        return frame if better is None else better
 
     def read_fields(self, frame):
-        """Return the frame as FFmpeg's filters give it, and go on with them if it differs."""
+        """Return the frame as FFmpeg's filters give it, and go on with them; None if it is alike.
+
+        Raises UserError where it is not read rightly, and there are no filters.
+        """
         other = open_deinterlaced(self.source)
         if not other.isOpened():
             self.lacks_filters = True
             self.compare(frame)
-            return frame
+            return None
         for _ in range(self.number):
             other.grab()
         is_read, better = other.read()
         if not is_read or better.shape != frame.shape or cv2.absdiff(better, frame).mean() < 1:
             other.release()
-            return frame
+            return None
         self.capture.release()
         self.capture = other
         return better
 
     def compare(self, frame):
-        """Raise UserError unless a second reader begins with this frame, as the first did."""
+        """Raise UserError unless a second reader begins with the first frame, as this one did."""
         is_read, other = open_film(self.source).read()
-        if self.number <= 1 and is_read and not np.array_equal(frame, other):
+        if self.number == 0 and is_read and not np.array_equal(frame, other):
             raise UserError(f"{self.name} {self.tell_interlaced()}")
 
     def tell_interlaced(self):
         """Return what to do with a film that OpenCV cannot show."""
         return f"is interlaced, and OpenCV cannot show it here; {self.convert('-vf yadif')}"
 
-    def tell_undecodable(self):
-        """Return why no frame can be read, and what to do."""
+    def tell_unshown(self):
+        """Return why no frame can be read, or but a picture beside sound, and what to do."""
+        if self.waiting:
+            is_sound = self.is_file and tell_kind(self.source) == "sound alone"
+            return "cannot be opened: it is sound alone, with a cover" if is_sound else ""
         if not self.codec or (self.is_file and find_missing(self.source)):
             return "is damaged: none of its frames can be read; copy or download it anew"
         if self.codec.upper() in CODECS:
@@ -192,7 +225,7 @@ class Film:
     def tell_end(self):
         """Return a note on what was read, or ""."""
         if self.has_slow_frames:
-            return "The frames are too far apart to tell all letters: at least 4 a second are needed"
+            return "The frames are too far apart to tell all letters: 4 a second are needed"
         if self.number > 1 and not self.shows_anything:
             return f"All {self.number} frames of {self.name} are of one colour"
         return ""
@@ -224,6 +257,11 @@ def chain_last(frames):
         yield last
     if last:
         yield last[0], None
+
+
+def sample_of(frame):
+    """Return the bytes of some rows of a frame, by which others are compared with it."""
+    return frame[:: max(1, len(frame) // 16)].tobytes()
 
 
 def codec_of(capture):

@@ -1,27 +1,32 @@
 """Read what a server gives by an address: a film, or the pictures of a network camera."""
 
-import time
 from http.client import HTTPException
 
 import cv2
 
-from camera import addresses
+from camera import answers
+from camera.addresses import is_named_film, show_address
 from camera.films import FPS, Film
 from plumbing.faults import UserError
 
 LIMITS = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, cv2.CAP_PROP_READ_TIMEOUT_MSEC]
-LIMITS = [value for limit in LIMITS for value in (limit, round(1000 * addresses.TIMEOUT))]
+LIMITS = [value for limit in LIMITS for value in (limit, round(1000 * answers.TIMEOUT))]
 
 
 class Server:
-    """What answers at an address. It is asked when `connect` is iterated, which may take long."""
+    """What answers at an address. It is asked when `connect` is iterated, which may take long.
+
+    Raises UserError where the address is none.
+    """
 
     def __init__(self, address):
-        self.address, self.name = address, addresses.show_address(address)
+        self.address, self.name = address, show_address(address)
         self.is_http = address.lower().startswith(("http://", "https://"))
         self.fps, self.is_live = FPS, True  # until more is known
         self.has_answered = self.is_film = self.is_over = False
         self.note = ""
+        if mistake := answers.find_mistake(address):
+            raise UserError(f"{self.name} cannot be opened: {mistake}")
 
     def close(self):
         """Do nothing: a connection ends with the generator that reads it."""
@@ -44,22 +49,22 @@ class Server:
     def read(self):
         """Yield the frames of one connection, as `connect` does. Raises whatever may happen."""
         answer, kind = None, "film"
-        if self.is_http and not addresses.is_named_film(self.address):
+        if self.is_http and not is_named_film(self.address):
             try:
-                answer = addresses.fetch(self.address)
+                answer = answers.fetch(self.address)
             except UserError as error:
                 raise UserError(f"{self.name} cannot be opened: {error}") from None
-            kind = addresses.kind_of(answer, self.address) if answer else "film"
+            kind = answers.kind_of(answer, self.address) if answer else "film"
         if kind == "film":
             if answer:
                 answer.close()
             yield from self.read_film()
         elif kind == "page":
             with answer:
-                told = addresses.tell_content(answer)
+                told = answers.tell_content(answer)
             raise UserError(f"{self.name} cannot be opened: {told}")
         else:
-            pictures = addresses.read_parts if kind == "parts" else addresses.read_stills
+            pictures = answers.read_parts if kind == "parts" else answers.read_stills
             for frame in pictures(answer, self.address):
                 yield None, frame
 
@@ -68,15 +73,13 @@ class Server:
         film = Film(self.address, self.name, self.find_cause, LIMITS, self.is_http)
         try:
             self.fps, self.is_film, self.is_live = film.fps, self.is_http, not self.is_http
-            asked = time.monotonic()
             for moment, frame in film.frames():
                 yield moment if self.is_http else None, frame
-                asked = time.monotonic()
             self.note = film.tell_end() if self.is_http else ""
         finally:
             film.close()
-        self.is_over = self.is_http and addresses.is_whole(self.address)
-        if self.is_over and time.monotonic() - asked > 0.9 * addresses.TIMEOUT:
+        self.is_over = self.is_http and answers.is_whole(self.address)
+        if self.is_over and film.waited > 0.9 * answers.TIMEOUT:
             raise UserError(f"{self.name} broke off: its server sends no more")
 
     def has_ended(self):
@@ -85,6 +88,6 @@ class Server:
 
     def find_cause(self):
         """Return why nothing can be read."""
-        return addresses.find_cause(self.address)
+        return answers.find_cause(self.address)
 
     find_loss = find_cause

@@ -1,23 +1,18 @@
 """Read frames of a camera, a film or an address, with their times."""
 
-import itertools
 import os
 import re
 import time
 import zlib
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from camera.addresses import is_address, show_address
-from camera.background import run_ahead
 from camera.cameras import Camera
 from camera.films import Film, tell_file_cause
-from camera.server import Server
 from plumbing.faults import UserError
 
 RETRIES, RETRY_EVERY = 10, 0.5  # times, seconds: a camera that gives no frames
 SILENT, LOOK_EVERY = 2.0, 0.4  # seconds without a frame: a camera is lost; keys are looked at
-COMPARED = 10  # frames by which a film that begins again is known
+COMPARED, MOST_COMPARED = 5, 100  # frames, different ones and all, by which a film is known again
 LOST = "Camera lost: trying again"
 
 
@@ -35,6 +30,8 @@ class Stream:
         if self.is_camera:
             self.origin = Camera(source)
         elif is_address(source):
+            from camera.server import Server  # here: it takes 40 ms and 10 MB
+
             self.origin = Server(source)
         else:
             self.origin = open_file(source)
@@ -52,8 +49,7 @@ class Stream:
         vain, or where a film is damaged.
         """
         if isinstance(self.origin, Film):
-            for self.now, frame in self.origin.frames():
-                yield self.now, frame
+            yield from self.origin.frames()
             tell(self.origin.tell_end())
         elif isinstance(self.origin, Camera):
             for now, frame in self.read_again():
@@ -75,6 +71,8 @@ class Stream:
 
         A camera's frame counts until the next one comes: it is yielded again.
         """
+        from camera.background import run_ahead
+
         self.set_trouble(f"Connecting to {self.name}")
         seen, moment, last = -SILENT, 0.0, None
         for item in run_ahead(self.read_again(), LOOK_EVERY):
@@ -86,7 +84,8 @@ class Stream:
             elif item is None and last is not None and now - seen < SILENT:
                 yield (now, last) if self.origin.is_live else (moment, None)
             else:
-                self.set_trouble(self.trouble if item is None and last is None else LOST)
+                lost = LOST if self.origin.is_live else f"Waiting for {self.name}"
+                self.set_trouble(self.trouble if item is None and last is None else lost)
                 yield moment, None
 
     def read_again(self):
@@ -95,19 +94,17 @@ class Stream:
         Then it is tried again. Ends where a film has ended, also one that begins again by that.
         Raises UserError after RETRIES.
         """
-        failures, first, base = 0, [], 0.0
+        failures, base, beginnings = 0, 0.0, Beginnings()
         while failures <= RETRIES:
-            frames = self.origin.connect()
-            if first:
-                frames, is_same = compare(frames, first)
-                if is_same:
-                    return
-            for moment, frame in frames:
+            beginnings.start()
+            for moment, frame in self.origin.connect():
+                failures = 0
+                if not self.is_camera and beginnings.repeat(frame):
+                    if beginnings.is_film:
+                        return
+                    continue
                 if self.now < 0 and moment is not None:
                     self.start = time.monotonic()
-                if len(first) < COMPARED and not self.is_camera:
-                    first.append(zlib.crc32(frame))
-                failures = 0
                 self.now = time.monotonic() - self.start if moment is None else base + moment
                 yield self.now, frame
             if self.origin.has_ended():
@@ -126,8 +123,11 @@ class Stream:
 def open_file(source):
     """Open a film's file, by its name or as file://. Raises UserError."""
     if re.match("file:/", source, re.I):
+        from urllib.parse import urlsplit
+        from urllib.request import url2pathname
+
         source = url2pathname(urlsplit(source).path)
-    name = show_address(source)
+    name = source if os.path.exists(source) else show_address(source)
     if not os.path.exists(source):
         raise UserError(f"{name} cannot be opened: {tell_missing(source)}")
     if not os.path.isfile(source):
@@ -138,20 +138,36 @@ def open_file(source):
 def tell_missing(source):
     """Return what may be meant by the name of a file that is not there."""
     if source.startswith("~"):
-        return f"there is no such file; write {os.path.expanduser('~')} for ~, or no quotes around it"
+        return f"there is no such file; write {os.path.expanduser('~')} for ~, or no quotes"
     if re.match(r"\w+:/|[\w.-]+(:\d+)?/", source) and not os.path.isdir(source.split("/")[0]):
         return "there is no such file; an address begins with http:// or rtsp://"
     return "there is no such file"
 
 
-def compare(frames, first):
-    """Return frames, and whether they begin like the first ones, whose checksums are given.
+class Beginnings:
+    """The first frames of each connection to a server, by which a film that is sent again is known.
 
-    Pictures that are all the same tell nothing.
+    A camera never gives the same frames twice, unless they show one picture only.
     """
-    begun = list(itertools.islice(frames, len(first)))
-    is_same = [zlib.crc32(frame) for _, frame in begun] == first and len(set(first)) > 1
-    return itertools.chain(begun, frames), is_same
+
+    def __init__(self):
+        self.marks, self.earlier, self.is_film = [], [], False
+
+    def start(self):
+        """Begin another connection."""
+        if self.marks and self.marks not in self.earlier:
+            self.earlier.append(self.marks)
+        self.marks, self.alike = [], self.earlier
+
+    def repeat(self, frame):
+        """Return whether the frame, like all before it, is an earlier connection's."""
+        if len(self.marks) < MOST_COMPARED and len(set(self.marks)) < COMPARED:
+            mark, place = zlib.crc32(frame), len(self.marks)
+            self.marks.append(mark)
+            self.alike = [m for m in self.alike if place < len(m) and m[place] == mark]
+            self.is_film = self.marks in self.alike and len(set(self.marks)) > 1
+            return bool(self.alike)
+        return False
 
 
 def tell(words):
