@@ -1,5 +1,6 @@
 """Read films: files, and what comes like one from an address."""
 
+import math
 import os
 import re
 import shlex
@@ -80,7 +81,7 @@ class Film:
         self.number, self.equal = 0, 0  # frames read; those before the last that were like it
         self.sample, self.was_frozen = b"", False  # some rows of the last; for `FROZEN` frames
         self.lacks_filters = self.shows_anything = self.has_slow_frames = False
-        self.waited = 0.0  # seconds, for the end
+        self.waits = deque(maxlen=16)  # seconds that the last frames took to come
         self.waiting = deque(self.read_start())
         if len(self.waiting) < 2 and (told := self.tell_unshown()):
             self.capture.release()
@@ -110,10 +111,8 @@ class Film:
         """Return the time that the next frame is said to have, and the frame; None at the end."""
         asked = time.monotonic()
         is_read, frame = self.capture.read()
-        if is_read:
-            return self.capture.get(cv2.CAP_PROP_POS_MSEC) / 1000, frame
-        self.waited = time.monotonic() - asked
-        return None
+        self.waits.append(time.monotonic() - asked)
+        return (self.capture.get(cv2.CAP_PROP_POS_MSEC) / 1000, frame) if is_read else None
 
     def read_all(self):
         """Yield the time of each frame and the frame, as they are read."""
@@ -243,6 +242,7 @@ class Clock:
         A stamp that hardly goes back is passed over. Where one goes far, the clock was set anew.
         """
         following = 0.0 if self.now is None else self.now + self.step
+        stamp = stamp if math.isfinite(stamp) else following - self.offset
         if self.now is None or not -JITTER < stamp + self.offset - self.now < GREATEST_GAP:
             self.offset = following - stamp
         now = stamp + self.offset

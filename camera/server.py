@@ -79,7 +79,7 @@ class Server:
         finally:
             film.close()
         self.is_over = self.is_http and answers.is_whole(self.address)
-        if self.is_over and film.waited > 0.9 * answers.TIMEOUT:
+        if self.is_over and max(film.waits) > 0.9 * answers.TIMEOUT:
             raise UserError(f"{self.name} broke off: its server sends no more")
 
     def has_ended(self):

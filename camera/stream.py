@@ -74,18 +74,19 @@ class Stream:
         from camera.background import run_ahead
 
         self.set_trouble(f"Connecting to {self.name}")
-        seen, moment, last = -SILENT, 0.0, None
+        seen, moment, last, is_gone = -SILENT, 0.0, None, False
         for item in run_ahead(self.read_again(), LOOK_EVERY):
             now = time.monotonic() - self.start
-            if item and item[1] is not None:
+            is_gone = item[1] is None if item else is_gone
+            if item and not is_gone:
                 seen, (moment, last) = now, item
                 self.set_trouble("")
                 yield item
-            elif item is None and last is not None and now - seen < SILENT:
+            elif last is not None and not is_gone and now - seen < SILENT:
                 yield (now, last) if self.origin.is_live else (moment, None)
             else:
                 lost = LOST if self.origin.is_live else f"Waiting for {self.name}"
-                self.set_trouble(self.trouble if item is None and last is None else lost)
+                self.set_trouble(lost if last is not None or is_gone else self.trouble)
                 yield moment, None
 
     def read_again(self):
