@@ -1,5 +1,6 @@
 """Ask servers of films and network cameras, and tell what keeps them from answering."""
 
+import contextlib
 import re
 import socket
 import ssl
@@ -17,6 +18,7 @@ from plumbing.faults import UserError
 
 TIMEOUT = 10.0  # seconds
 LARGEST, LONGEST_LINE = 2**26, 2**16  # bytes of a picture, and of a line before it
+SMALL = 2**16  # bytes of what a server says beside a fault
 STILL_EVERY = 0.1  # seconds from asking for a still picture to asking again, at least
 PORTS = {"http": 80, "https": 443, "rtsp": 554, "rtsps": 322, "rtmp": 1935, "rtmps": 443}
 DOUBTFUL = "in a password, write %40 for @, %2F for /, %23 for # and %3A for :"
@@ -35,7 +37,24 @@ def find_mistake(address):
     return ""
 
 
-def fetch(address):
+class ClosesFirst:
+    """Part of a handler of logins that closes the answer by which one is asked for."""
+
+    def http_error_401(self, asked, answer, *more):
+        answer.read(SMALL)
+        answer.close()
+        return super().http_error_401(asked, answer, *more)
+
+
+class Basic(ClosesFirst, request.HTTPBasicAuthHandler):
+    pass
+
+
+class Digest(ClosesFirst, request.HTTPDigestAuthHandler):
+    pass
+
+
+def fetch(address, method="GET"):
     """Ask a server by http. Returns the answer, a response to read from.
 
     Raises UserError, which says why there is none; None where a certificate is not trusted.
@@ -45,12 +64,14 @@ def fetch(address):
     bare = url._replace(netloc=place, fragment="").geturl()
     logins = request.HTTPPasswordMgrWithDefaultRealm()
     logins.add_password(None, bare, unquote(url.username or ""), unquote(url.password or ""))
-    handlers = request.HTTPBasicAuthHandler, request.HTTPDigestAuthHandler
-    handlers = [kind(logins) for kind in handlers] if url.username else []
+    handlers = [Basic(logins), Digest(logins)] if url.username else []
     try:
-        return request.build_opener(*handlers).open(bare, timeout=TIMEOUT)
+        asked = request.Request(bare, method=method)
+        return request.build_opener(*handlers).open(asked, timeout=TIMEOUT)
     except HTTPError as error:
         with error:
+            with contextlib.suppress(OSError, ValueError):
+                error.read(SMALL)  # some servers tell of it at length where one just hangs up
             raise UserError(tell_status(error.code, bool(url.username))) from None
     except URLError as error:
         if isinstance(error.reason, ssl.SSLCertVerificationError):
@@ -149,16 +170,24 @@ def kind_of(answer, address):
 
 def is_whole(address):
     """Return whether a server gives a film of a length that it knows: it ends, and is no camera."""
+    if suffix_of(address) == ".m3u8":
+        return b"#EXT-X-ENDLIST" in ask(address, "GET", lambda answer: answer.read(LARGEST), b"")
+    for method in ("HEAD", "GET"):  # not all servers know the first
+        if ask(address, method, lambda answer: answer.headers.get("Content-Length", ""), ""):
+            return True
+    return False
+
+
+def ask(address, method, read, otherwise):
+    """Return what `read` gets of a server's answer, `otherwise` where there is none."""
     try:
-        answer = fetch(address)
+        answer = fetch(address, method)
     except UserError:
-        return False
+        return otherwise
     if answer is None:
-        return True
+        return otherwise
     with answer:
-        if suffix_of(address) == ".m3u8" or "mpegurl" in answer.headers.get_content_type():
-            return b"#EXT-X-ENDLIST" in answer.read(LARGEST)
-        return answer.headers.get("Content-Length", "").isdigit()
+        return read(answer)
 
 
 def read_parts(answer, _):

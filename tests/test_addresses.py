@@ -135,8 +135,6 @@ def test_what_a_server_answers_is_told(path, told):
     assert f"cannot be opened: {words}" in line
 
 
-# urllib does not close the connection whose login is refused
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("headers", [LOGIN, DIGEST], ids=["basic", "digest"])
 def test_a_wrong_login_is_told_and_not_shown(headers, told):
     with http_server(lambda request: give(request, b"", "text/plain", 401, **headers)) as address:
