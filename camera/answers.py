@@ -69,10 +69,10 @@ def fetch(address, method="GET"):
         asked = request.Request(bare, method=method)
         return request.build_opener(*handlers).open(asked, timeout=TIMEOUT)
     except HTTPError as error:
-        with error:
-            with contextlib.suppress(OSError, ValueError):
-                error.read(SMALL)  # some servers tell of it at length where one just hangs up
-            raise UserError(tell_status(error.code, bool(url.username))) from None
+        with contextlib.suppress(OSError, ValueError):
+            error.read(SMALL)  # some servers tell of it at length where one just hangs up
+            error.close()
+        raise UserError(tell_status(error.code, bool(url.username))) from None
     except URLError as error:
         if isinstance(error.reason, ssl.SSLCertVerificationError):
             return None
@@ -241,11 +241,12 @@ def read_stills(answer, address):
 def decode(content):
     """Return the picture in an encoded file's bytes, BGR uint8 (H, W, 3), or None.
 
-    libjpeg would tell of a picture that is cut short on standard error.
+    Of a JPEG, some cameras send more bytes than belong to it. libjpeg would tell of one that is cut
+    short on standard error.
     """
-    if not content or (content[:2] == b"\xff\xd8" and b"\xff\xd9" not in content[-64:]):
-        return None
+    if content[:2] == b"\xff\xd8":
+        content = content[: content.rfind(b"\xff\xd9") + 2]
     try:
-        return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+        return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
     except cv2.error:
         return None

@@ -20,6 +20,11 @@ SLOW, REPEAT = 0.5, 0.2  # seconds from frame to frame that are too long; after 
 LAST = 1.0  # seconds that the last of slow frames is shown, at most
 STRANGEST = 4.0  # ratio of a pixel's sides
 FROZEN = 30  # equal frames after which a film is looked at as if it were interlaced
+TURNS = {  # by degrees
+    90: cv2.ROTATE_90_CLOCKWISE,
+    180: cv2.ROTATE_180,
+    270: cv2.ROTATE_90_COUNTERCLOCKWISE,
+}
 OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 CODECS = {"AV01": "AV1", "THEO": "Theora", "EVC1": "EVC", "VVC1": "VVC", "JXL": "JPEG XL"}
 
@@ -81,6 +86,7 @@ class Film:
         self.number, self.equal = 0, 0  # frames read; those before the last that were like it
         self.sample, self.was_frozen = b"", False  # some rows of the last; for `FROZEN` frames
         self.lacks_filters = self.shows_anything = self.has_slow_frames = False
+        self.turn = None  # of TURNS, where the reader does not turn frames itself
         self.waits = deque(maxlen=16)  # seconds that the last frames took to come
         self.waiting = deque(self.read_start())
         if len(self.waiting) < 2 and (told := self.tell_unshown()):
@@ -111,6 +117,10 @@ class Film:
         """Return the time that the next frame is said to have, and the frame; None at the end."""
         asked = time.monotonic()
         is_read, frame = self.capture.read()
+        if not is_read and self.is_file:  # OpenCV gives up where there is much sound in between
+            is_read, frame = self.capture.read()
+        if is_read and self.turn is not None:
+            frame = cv2.rotate(frame, self.turn)
         self.waits.append(time.monotonic() - asked)
         return (self.capture.get(cv2.CAP_PROP_POS_MSEC) / 1000, frame) if is_read else None
 
@@ -164,7 +174,7 @@ class Film:
     def check_fields(self, frame):
         """Return the frame; it is read in another way where the film has stood still for long."""
         sample = sample_of(frame)
-        self.shows_anything = self.shows_anything or sample != sample[:1] * len(sample)
+        self.shows_anything = self.shows_anything or not is_plain(sample)
         self.equal = self.equal + 1 if sample == self.sample else 0
         self.sample = sample
         if self.equal < FROZEN or self.was_frozen or not (self.is_finite and self.codec):
@@ -186,11 +196,13 @@ class Film:
         for _ in range(self.number):
             other.grab()
         is_read, better = other.read()
+        turn = TURNS.get(self.capture.get(cv2.CAP_PROP_ORIENTATION_META))
+        better = cv2.rotate(better, turn) if is_read and turn is not None else better
         if not is_read or better.shape != frame.shape or cv2.absdiff(better, frame).mean() < 1:
             other.release()
             return None
         self.capture.release()
-        self.capture = other
+        self.capture, self.turn = other, turn
         return better
 
     def compare(self, frame):
@@ -262,6 +274,11 @@ def chain_last(frames):
 def sample_of(frame):
     """Return the bytes of some rows of a frame, by which others are compared with it."""
     return frame[:: max(1, len(frame) // 16)].tobytes()
+
+
+def is_plain(sample):
+    """Return whether all bytes of a sample are the same."""
+    return sample == sample[:1] * len(sample)
 
 
 def codec_of(capture):

@@ -59,6 +59,8 @@ class Recorder:
         film = cv2.VideoCapture(str(self.path), cv2.CAP_FFMPEG)
         if not (self.count and film.read()[0]):
             return False, False
+        if self.count == 1:
+            return True, True
         film.set(cv2.CAP_PROP_POS_FRAMES, self.count - 1)
         last = (self.count - 1) / self.fps  # seconds
         is_whole = film.read()[0] and film.get(cv2.CAP_PROP_POS_MSEC) / 1000 > last - 0.5 / self.fps

@@ -7,12 +7,13 @@ import zlib
 
 from camera.addresses import is_address, show_address
 from camera.cameras import Camera
-from camera.films import Film, tell_file_cause
+from camera.films import Film, is_plain, sample_of, tell_file_cause
 from plumbing.faults import UserError
 
 RETRIES, RETRY_EVERY = 10, 0.5  # times, seconds: a camera that gives no frames
 SILENT, LOOK_EVERY = 2.0, 0.4  # seconds without a frame: a camera is lost; keys are looked at
 COMPARED, MOST_COMPARED = 5, 100  # frames, different ones and all, by which a film is known again
+MOST_PLAIN = 90  # frames of one colour before that is told
 LOST = "Camera lost: trying again"
 
 
@@ -27,6 +28,7 @@ class Stream:
         is_index = source.isascii() and source.isdigit() and len(source) < 5
         self.is_camera = is_index or source.startswith("/dev/video")
         self.trouble, self.start, self.now = "", time.monotonic(), -1.0
+        self.plain = 0  # frames of one colour so far; -1 once another came
         if self.is_camera:
             self.origin = Camera(source)
         elif is_address(source):
@@ -106,6 +108,7 @@ class Stream:
                     continue
                 if self.now < 0 and moment is not None:
                     self.start = time.monotonic()
+                self.watch(frame)
                 self.now = time.monotonic() - self.start if moment is None else base + moment
                 yield self.now, frame
             if self.origin.has_ended():
@@ -115,6 +118,15 @@ class Stream:
             time.sleep(RETRY_EVERY)
         more = "any more" if self.now >= 0 else "at all"
         raise UserError(f"{self.name} gives no pictures {more}: {self.origin.find_loss()}")
+
+    def watch(self, frame):
+        """Print a line where all frames of a camera are black, or of another colour."""
+        if self.plain >= 0:
+            self.plain = self.plain + 1 if is_plain(sample_of(frame)) else -1
+            if self.plain == MOST_PLAIN and self.origin.is_live:
+                tell(
+                    f"{self.name} gives pictures of one colour: is it covered, or in use elsewhere?"
+                )
 
     def wait_of(self, now):
         """Return the milliseconds until the frame of this time is due: films must not run ahead."""

@@ -92,6 +92,21 @@ def test_what_a_phone_has_trimmed_is_not_missed(tmp_path, headless):
 
 
 @needs_ffmpeg
+@pytest.mark.parametrize("flags", [(), ("-vf", "scale=iw:ih/2,setsar=1/2"), FIELDS], ids=ascii)
+def test_a_film_that_a_phone_has_turned_is_upright(flags, tmp_path, headless):
+    flags = ("-x264opts", "tff=1", *flags) if flags == FIELDS else flags
+    lying = make(tmp_path / "lying.mkv", "-vf", "transpose=1", "-q:v", "2")
+    lying = make(tmp_path / "lying.mp4", *flags, *H264, source=("-i", lying))
+    turned = "-c", "copy", "-metadata:s:v", "rotate=90"
+    film = make(tmp_path / "turned.mp4", *turned, source=("-i", lying))
+    if REAL_CAPTURE(str(film)).get(cv2.CAP_PROP_ORIENTATION_META) != 270:
+        pytest.skip("this ffmpeg writes no rotation")
+    if flags[-2:] == FIELDS:
+        skip_without_filters(film)
+    assert headless(film, model=SHIPPED)[-1] == "Spelled: HELLO"
+
+
+@needs_ffmpeg
 @pytest.mark.parametrize("order", [("a.ts", "b.ts"), ("b.ts", "a.ts")])
 def test_a_clock_that_jumps_forth_or_back_goes_on(order, tmp_path, headless):
     make(tmp_path / "a.ts", *H264)

@@ -35,6 +35,16 @@ def test_a_recording_keeps_the_times_of_an_uneven_camera(tmp_path):
     assert values == pytest.approx(expected, abs=0.11)
 
 
+@pytest.mark.parametrize("suffix", [".avi", ".mp4"])
+@pytest.mark.parametrize("count", [1, 2, 13])
+@pytest.mark.parametrize("fps", [0.1, 29.97, 240])
+def test_a_recording_of_any_length_is_whole(suffix, count, fps, tmp_path):
+    with Recorder(tmp_path / f"r{suffix}", SimpleNamespace(fps=fps)) as recorder:
+        for frame in range(count):
+            recorder.add(frame / fps, np.full((48, 64, 3), 9 * frame, np.uint8))
+    assert len(list(frames_of(tmp_path / f"r{suffix}"))) == count
+
+
 def test_frames_that_change_their_size_are_recorded(tmp_path):
     with Recorder(tmp_path / "r.avi", SimpleNamespace(fps=10)) as recorder:
         for frame, shape in enumerate([(48, 64, 3), (64, 48, 3), (480, 640, 3)]):

@@ -108,3 +108,11 @@ def test_a_stream_without_end_is_tried_again_as_a_camera(play, start, model_path
     assert fake.source == "rtsp://x/y"
     assert_one_line(done, 1, "rtsp://x/y gives no pictures any more: no computer is named x")
     assert done.stdout.splitlines()[-1] == "Spelled: HI"
+
+
+def test_a_camera_that_shows_one_colour_is_told(play, start, model_path):
+    play(100 * [np.zeros((48, 64, 3), np.uint8)])
+    lines = start("--model", model_path, "--headless").stdout.splitlines()
+    assert "camera 0 gives pictures of one colour: is it covered, or in use elsewhere?" in lines
+    play(10 * [np.zeros((48, 64, 3), np.uint8)] + signs(("H", 4)))
+    assert "one colour" not in start("--model", model_path, "--headless").stdout
