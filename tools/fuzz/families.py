@@ -29,6 +29,7 @@ from tools.fuzz.damage import (
     pack,
     picture,
 )
+from tools.fuzz.films import find_ffmpeg, make_film
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 STEP_2, STEP_3 = "step_2_dataset.py", "step_3_train.py"
@@ -173,6 +174,22 @@ def videos(rng, box):
     box.write(OLD | {f"film{suffix}": mutate(rng, film(suffix, codec=codec))})
     flags = rng.choice([[], ["--transcript", "letters.txt"], ["--record", "view.avi"]])
     box.run(STEP_6, "--headless", "--source", f"film{suffix}", *flags)
+
+
+def films(rng, box):
+    """Read films of many kinds: a whole one is read to its end, and one cut short is not."""
+    if not find_ffmpeg():
+        raise Skip("ffmpeg is missing")
+    content = b""
+    while not content:  # not every container takes every kind
+        suffix, content = make_film(rng)
+    is_whole, name = rng.random() < 0.7, f"film{suffix}"
+    content = content if is_whole else content[: rng.randrange(len(content))]
+    box.write(OLD | {name: content})
+    flags = rng.choice([[], ["--transcript", "letters.txt"], ["--record", "view.avi"]])
+    status = box.run(STEP_6, "--headless", "--source", name, *flags)
+    if is_whole and status:
+        box.fault("status", status, "for a whole film")
 
 
 FLAGS = {
@@ -414,6 +431,7 @@ BREAKS = {
     "a crash": "os.kill(os.getpid(), 11)",
 }
 BREAKS = {name: functools.partial(broken, first) for name, first in BREAKS.items()}
-SERVED = [csv, gz, archive, answers, checkpoint, state, model, pictures, videos, flags, names, disk]
+SERVED = [csv, gz, archive, answers, checkpoint, state, model, pictures, videos, films, flags]
+SERVED += [names, disk]
 PROCESSES = [kill, together, resume, long_film]
 FAMILIES = {family.__name__: family for family in SERVED + PROCESSES}
