@@ -2,8 +2,9 @@
 
 import re
 
-FILMS = "ts m3u8 mp4 m4v mov mkv webm avi flv mpg mpeg mjpeg mjpg gif wmv ogv vob mts m2ts 3gp"
+FILMS = "ts m3u8 mp4 m4v mov mkv webm avi flv mpg mpeg gif wmv ogv vob mts m2ts 3gp"
 FILMS = tuple(f".{suffix}" for suffix in FILMS.split())
+MOVING = ".mjpg", ".mjpeg", ".cgi", ".sdp"  # of cameras, or of films
 STILLS = ".jpg", ".jpeg", ".png", ".bmp", ".webp"
 SECRET = re.compile(r"(?i)[^/;&?]*(pass|pwd|token|key|auth|secret|user|login|sig)\w*[=_:][^/;]*")
 
@@ -39,7 +40,7 @@ def show_address(source):
 
 def hide_secret(part):
     """Return a part of a path, or dots where it looks like a password or token."""
-    is_token = len(part) > 15 and not part.lower().endswith(FILMS + STILLS)
+    is_token = len(part) > 15 and not part.lower().endswith(FILMS + MOVING + STILLS)
     return "..." if is_token or SECRET.search(part) else part
 
 

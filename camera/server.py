@@ -54,7 +54,7 @@ class Server:
                 answer = answers.fetch(self.address)
             except UserError as error:
                 raise UserError(f"{self.name} cannot be opened: {error}") from None
-            kind = answers.kind_of(answer, self.address) if answer else "film"
+            kind = answers.kind_of(answer, self.address)
         if kind == "film":
             if answer:
                 answer.close()

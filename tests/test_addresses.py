@@ -24,7 +24,7 @@ import camera.answers
 import camera.server
 import camera.stream
 from camera.addresses import hide_secret, is_address, show_address
-from camera.answers import fetch, find_mistake
+from camera.answers import fetch, find_mistake, read_parts
 
 needs_screen = pytest.mark.skipif(
     not (shutil.which("Xvfb") and shutil.which("xdotool")), reason="needs Xvfb and xdotool"
@@ -248,6 +248,42 @@ def test_parts_that_are_damaged_are_passed_over(start, model_path, hurry):
         done = start("--source", f"{address}/video", "--model", model_path, "--headless")
     assert_one_line(done, 1)
     assert done.stdout.splitlines()[-1] == "Spelled: HI"
+
+
+PARTS = {  # how cameras divide what they send; %d is the length of a picture
+    "as it should be": (
+        "frame",
+        b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n",
+    ),
+    "hyphens told": ("--frame", b"--frame\r\nContent-Length: %d\r\n\r\n"),
+    "no boundary at first": ("frame", b"Content-Length: %d\r\n\r\n"),
+    "no line break": ("frame", b"--frameContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n"),
+    "no head": ("frame", b"--frame\r\n\r\n"),
+    "bare line breaks": ("frame", b"--frame\ncontent-length:%d\n\n"),
+    "wrong length": ("frame", b"--frame\r\nContent-Length: 99\r\n\r\n"),
+    "no boundary told": ("", b"--frame\r\nContent-Length: %d\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize("way", PARTS)
+def test_parts_are_found_however_they_are_divided(way):
+    told, head = PARTS[way]
+    pictures = [picture + 20 * b"\n" for picture in pictures_of(("A", 0.1), ("B", 0.1))]
+    heads = [head % len(p) if b"%d" in head else head for p in pictures]
+    ends = [b"\r\n" + (b"--frame\r\n" if way == "no boundary at first" else b"") for _ in pictures]
+
+    def answer(request):
+        request.send_response(200)
+        kind = f"multipart/x-mixed-replace;boundary={told}".removesuffix(";boundary=")
+        request.send_header("Content-Type", kind)
+        request.end_headers()
+        for parts in zip(heads, pictures, ends, strict=True):
+            request.wfile.write(b"".join(parts))
+        request.wfile.write(b"--frame--\r\n")
+
+    with http_server(answer) as address, fetch(f"{address}/video") as found:
+        frames = list(read_parts(found, address))
+    assert [frame.shape for frame in frames] == len(pictures) * [(240, 320, 3)]
 
 
 @pytest.mark.parametrize("path", ["shot.jpg", "shot.jpg?x=1", "snapshot.cgi"])
