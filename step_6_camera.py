@@ -190,7 +190,6 @@ def label_pictures(args, model, finder):
 def main(argv=None):
     args = parse_args(argv)
     cv2.setNumThreads(1)  # a frame is too small for two: they wait for each other, both busy
-    args.headless |= args.teach and Path(args.source).is_dir()  # pictures need no window
     if not args.headless:
         check_display()
     model = load_model(args.model)

@@ -47,6 +47,7 @@ def parse_args(argv=None):
     add("--transcript", metavar="FILE", help="write a line for each letter, with its time")
     args = parser.parse_args(argv)
     args.pictures = [] if args.teach or is_address(args.source) else list_pictures(args.source)
+    args.headless |= args.teach and os.path.isdir(args.source)  # pictures need no window
     args.box = args.box or (1.0 if args.pictures else BOX_SHARE)
     check_files(parser, args)
     return args

@@ -5,6 +5,7 @@ them, and is used from then on.
 """
 
 import contextlib
+import os
 from functools import cache
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def teach(args, model, finder, center_crop):
 
     `args` are step 6's flags, and `center_crop` is its function.
     """
-    if Path(args.source).is_dir():
+    if os.path.isdir(args.source):
         teach_from_folder(model, args.source)
         return
     view = View(None, args.box, False, "", finder=finder)

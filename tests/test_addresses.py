@@ -87,6 +87,13 @@ def test_an_address_is_shown_without_its_secrets(address):
     assert "hunter2" not in show_address(address)
 
 
+@pytest.mark.parametrize("flags", [[], ["--teach"]], ids=["read", "teach"])
+def test_a_long_address_is_not_shown_either(flags, told):
+    line = told(f"http://me:hunter2@127.0.0.1:1/video?token={'hunter2' * 99}", *flags)
+    assert "http://127.0.0.1:1/video?... cannot be opened" in line
+    assert "hunter2" not in line
+
+
 def test_names_of_streams_are_shown():
     assert hide_secret("Streaming") == "Streaming"
     assert hide_secret("videostream.mjpg") == "videostream.mjpg"
