@@ -23,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch.utils.data import DataLoader, Dataset, Subset, WeightedRandomSampler
 
-from camera.pictures import read_signs
+from camera.letter_folders import read_signs
 from plumbing.faults import run
 from plumbing.figures import draw_samples, save_samples
 from plumbing.flags import nonempty

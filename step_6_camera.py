@@ -10,7 +10,7 @@
 
 A frame goes through centre crop, grey, 28x28 and the network, as in the tutorial. Probabilities are
 smoothed over time, and a letter held still is added to the text. With --follow the box goes to the
-hand, wherever in the frame it is, and its movements are read, too: J and Z.
+hand, wherever in the frame it is, and its landmarks are read, too: the letter, and J and Z.
 """
 
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
@@ -24,10 +24,10 @@ import cv2
 import numpy as np
 
 from camera.flags import BOX_SHARE, parse_args  # noqa: F401
-from camera.hand import HandFinder, crop_square
+from camera.hand import HandFinder, agree, crop_square
 from camera.learn import FOLDER, use_hand
 from camera.model import load_model, read_letters
-from camera.pictures import read_picture, shrink
+from camera.pictures import name_unread, read_picture, shrink
 from camera.recorder import Recorder
 from camera.speller import Speller
 from camera.stream import Stream
@@ -93,6 +93,8 @@ def translate(model, frame, now, view, frame_number=None):
         view.image, probabilities = None, np.zeros(len(model.alphabet), np.float32)
     else:
         view.image, probabilities = classify(model, frame, view.box, frame_number, view.square)
+        if hand:
+            probabilities = agree(model, probabilities, view.finder.read(hand))
     letters = view.speller.update(probabilities, now, view.image, hand)
     view.latency.stop()
     return letters
@@ -104,8 +106,7 @@ def spell_stream(stream, model, view, logs, recorder, window):
         view.trouble = stream.trouble
         if frame is not None:
             letters = translate(model, frame, now, view, frame_number)
-            log(logs, now, "BACKSPACE" if view.speller.replaces_last else None)
-            log(logs, now, *letters)
+            log(logs, now, view.speller.replaces_last and "BACKSPACE", *letters)
         pixels = render(view) if recorder or window else None
         if recorder and view.frame is not None:
             recorder.add(now, pixels)
@@ -174,7 +175,7 @@ def label_pictures(args, model, finder):
     unread = []
     for path in args.pictures:
         if (frame := read_picture(path)) is None:
-            unread.append(printable(path))
+            unread.append(path)
             continue
         speller = Speller(model.alphabet, args.threshold or model.threshold)
         view = View(speller, args.box, args.mirror, printable(path.name), ANY_KEY, finder, False)
@@ -184,7 +185,7 @@ def label_pictures(args, model, finder):
         if not args.headless and wait_for_key(view) == "q":
             break
     if unread:
-        raise UserError(f"{len(unread)} picture(s) could not be read: {', '.join(unread)}")
+        raise UserError(name_unread(unread))
 
 
 def main(argv=None):

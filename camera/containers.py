@@ -3,13 +3,11 @@
 import re
 import struct
 
+from plumbing.contents import OTHERS, describe, kind_of
+
 HEAD, MOST_INDEX = 2**16, 2**24  # bytes looked at: of the beginning, of an mp4's index
 SPARE = 0.05  # share of a file whose lack is not told
-KINDS = [  # how files begin that are taken for films
-    (rb"version https://git-lfs", "a Git LFS pointer: get the film itself with `git lfs pull`"),
-    (rb"\s*<(!doctype html|html|head)", "a web page, not a film: download it anew"),
-    (rb"PK\x03\x04|Rar!|7z\xbc\xaf|\x1f\x8b", "a packed archive: unpack it first"),
-    (rb"%PDF", "a PDF document"),
+KINDS = [  # how files begin that are taken for films, beside those of plumbing/contents.py
     (rb"ID3|fLaC|RIFF....WAVE|FORM....AIF|MThd|#!AMR|\xff[\xf1-\xf3\xf9-\xfb]", "sound alone"),
     (rb"\x00*$", "nothing but zeros: it was not copied whole"),
     (rb"[\t\n\r\x20-\x7e]*$", "a text"),
@@ -80,7 +78,9 @@ def tell_kind(path):
         index = file.read(min(end - start, MOST_INDEX))
     if is_sound(head, index):
         return "sound alone"
-    return next((words for start, words in KINDS if re.match(start, head, re.S | re.I)), None)
+    if kind_of(head) in OTHERS:
+        return describe(head)
+    return next((words for start, words in KINDS if re.match(start, head, re.S)), None)
 
 
 def is_sound(head, index):

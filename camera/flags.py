@@ -4,12 +4,12 @@ import argparse
 import os
 from pathlib import Path
 
-from camera.addresses import is_address
 from camera.model import find_model
-from camera.pictures import list_pictures
+from camera.pictures import explain_empty, list_pictures
 from camera.recorder import CODECS
 from camera.speller import HOLD
 from camera.view import KEYS
+from plumbing.faults import UserError
 from plumbing.flags import bounded
 
 BOX_SHARE = 0.7  # of the frame's shorter side: a hand at arm's length fills the box
@@ -46,18 +46,33 @@ def parse_args(argv=None):
     add("--record", metavar="FILE", help="write what the window shows, as .avi or .mp4")
     add("--transcript", metavar="FILE", help="write a line for each letter, with its time")
     args = parser.parse_args(argv)
-    args.pictures = [] if args.teach or is_address(args.source) else list_pictures(args.source)
+    args.pictures = find_pictures(parser, args.source, args.teach)
     args.headless |= args.teach and os.path.isdir(args.source)  # pictures need no window
     args.box = args.box or (1.0 if args.pictures else BOX_SHARE)
     check_files(parser, args)
     return args
 
 
+def find_pictures(parser, source, teach):
+    """Return the pictures that --source names to be read; none of a camera or a film.
+
+    Ends with status 2 for a single picture to teach by. Raises UserError for a folder without any.
+    """
+    if source.isdigit():  # a camera, also where a folder is called so
+        return []
+    pictures, is_folder = list_pictures(source), os.path.isdir(source)
+    if teach and pictures and not is_folder:
+        parser.error("--teach takes a camera, a film, or a folder of pictures in A/, B/ ...")
+    if is_folder and not pictures and not teach:
+        raise UserError(explain_empty(source))
+    return [] if teach else pictures
+
+
 def check_files(parser, args):
     """End with status 2 where the files that flags name cannot be right."""
     names = [name for name in vars(args).values() if isinstance(name, str)]
     if any(name.encode(errors="replace").decode() != name or not name for name in names):
-        parser.error("a name is empty, or not in UTF-8, and OpenCV takes no other")
+        parser.error("a file's name is empty or not in UTF-8, and OpenCV takes no other")
     if len({os.path.realpath(name) for name in names}) < len(names):
         parser.error("--source, --model, --record and --transcript must not be the same file")
     special = args.record and os.path.exists(args.record) and not os.path.isfile(args.record)

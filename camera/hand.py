@@ -4,6 +4,9 @@ Two networks do it, as in MediaPipe Hands (Zhang et al., 2020). Where no hand is
 looks for palms. Around a palm the second network finds the 21 landmarks of a hand, and says whether
 there is one at all. In the next frame it looks around these landmarks.
 
+A third one reads the letter from the landmarks (tools/train_landmarks.py). They say nothing of
+light, skin or background, so strangers are read better by them and the picture than by either.
+
 Landmarks: 0 is the wrist; 1-4 are the thumb, 5-8 the index, 9-12 the middle, 13-16 the ring and
 17-20 the little finger, each from its root to its tip.
 """
@@ -15,12 +18,13 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from camera.model import ROOT, open_session
+from camera.model import ALPHABET, ROOT, open_session, to_probabilities
 from plumbing.faults import UserError
 
 FOLDER = ROOT / "pretrained"
 PALMS, LANDMARKS = "palm_detection.onnx", "hand_landmark.onnx"
-ADVICE = "it comes with the project; tools/make_hand_finder.py makes it"
+LETTERS_NETWORK = "landmark_letters.onnx"
+ADVICE = "it comes with the project; get it anew"
 PALM, PRESENT = 0.5, 0.5  # least probability of a palm, and of a hand around it
 OVERLAP = 0.3  # intersection over union from which two palms are one
 MARGIN = 1.35  # side of the box by that of the landmarks' box: so training photographs were cut
@@ -71,6 +75,7 @@ class HandFinder:
     def __init__(self, folder=FOLDER):
         self.palms = open_network(folder / PALMS, {"palms", "scores"})
         self.landmarks = open_network(folder / LANDMARKS, {"landmarks", "score", "is_right"})
+        self.letters = open_network(folder / LETTERS_NETWORK, {"logits"})
         self.forget()
 
     def forget(self):
@@ -79,6 +84,11 @@ class HandFinder:
         self.looked = self.seen = self.searched = -math.inf  # seconds
         self.searches = 0
         self.box = SmoothBox()
+
+    def read(self, hand):
+        """Return the probability of each letter by a Hand's landmarks, float32 (24,)."""
+        (logits,) = self.letters.run(None, {"landmarks": hand.landmarks[None]})
+        return to_probabilities(logits[0], -np.inf)
 
     def find(self, frame, now=None):
         """Return the Hand in a frame, or None.
@@ -213,6 +223,21 @@ def list_squares(frame):
     for at in np.linspace(short / 2, long - short / 2, count) if count > 1 else ():
         squares.append(Square(*((at, short / 2) if width > height else (short / 2, at)), short))
     return squares
+
+
+def agree(model, by_picture, by_landmarks):
+    """Bring together what a model reads in the picture of a hand and what its landmarks say.
+
+    Probabilities float32 (letters,), both and returned. A logarithmic opinion pool (Genest and
+    Zidek, 1986): the geometric mean, weighted by model.landmarks_share. Where they disagree it
+    lacks something, and that goes to all letters alike: nothing is certain. The share of "no hand"
+    is the picture's. Landmarks are read in ALPHABET alone.
+    """
+    if model.alphabet != ALPHABET:
+        return by_picture
+    hand, share = max(float(by_picture.sum()), 1e-6), model.landmarks_share
+    mean = (by_picture / hand) ** (1 - share) * by_landmarks**share
+    return hand * (mean + (1 - mean.sum()) / len(mean))
 
 
 def overlap(palm, palms):

@@ -9,7 +9,8 @@ trained on. Each picture is learned in many variations, half of them mirrored. T
 network from forgetting what it was not taught:
 
 - rendered hands and images without a hand, for which it is to go on answering as before (learning
-  without forgetting, Li and Hoiem, 2016);
+  without forgetting, Li and Hoiem, 2016); where only some letters are taught, these hands are
+  moved, as the network is less certain of them, and so its answers say more;
 - rendered hands of the letters that were not taught, brought into the user's surroundings by the
   difference between the features of taught pictures and of rendered hands of the same letter; or
   else it would take all that looks like the user for a letter that was taught;
@@ -23,6 +24,7 @@ import io
 import zipfile
 import zlib
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
@@ -30,14 +32,14 @@ import cv2
 import numpy as np
 import onnxruntime as ort
 
+from camera.letter_folders import NO_HAND, explain_folder, list_letters
 from camera.model import ROOT, average_views, open_session
-from camera.pictures import list_pictures, read_picture
+from camera.pictures import name_unread, read_picture
 from plumbing.faults import UserError, in_a_line, printable
 from plumbing.files import require_file, write_file
 from plumbing.read_csv import number_lines
 
 FOLDER, LEARNED = Path("my_hand"), "learned.npz"
-NO_HAND = "NO_HAND"  # the folder of pictures without a hand, if there are any
 LAYERS = tuple(f"fc{i}.{part}" for i in (1, 2, 3) for part in ("weight", "bias"))
 FEATURES = "features"  # name of the tensor that the first of the layers takes
 
@@ -55,15 +57,19 @@ FEWEST, MOST = 8, 60
 REHEARSAL = {"rendered_train.csv.gz": 2400, "no_hand_train.csv.gz": 1000}  # images, of data/
 REHEARSAL_SIDE, NO_HAND_LABEL = 28, 26  # pixels; the label of no hand in these files
 SHIFTED = 2000  # rendered hands in the user's surroundings
-EMPTY_SHARE = 0.3  # of what is rehearsed unchanged; the pictures weigh as much if all are taught
-SHIFTED_SHARE = 1.5  # if none are taught
+EMPTY_SHARE = 0.3  # of images without a hand; the pictures weigh 1 if all letters are taught
+SHIFTED_SHARE = 2.5  # if none are taught
+HANDS_SHARE = 0.7  # of rehearsed hands
+MOVED_SHARE = 2.1  # of the same, moved, where letters are left untaught
+LANDMARKS_SHARE = 0.3  # of a taught model, which reads pictures better than landmarks are read
 CERTAIN = 0.85  # least target of a picture's letter, where others are left untaught
 BATCH_SIZE = 128
 STEPS, TRIAL_STEPS = 150, 100  # of learning, and of each trial in cross-validation
 LEARNING_RATE = 0.002  # Adam's (Kingma and Ba, 2015), at its peak
 MOMENTUM, MOMENTUM_SQUARED = 0.9, 0.99
 FOLDS = 3  # of cross-validation
-SURE, UNLIKELY, SWAPPED = 0.5, 0.05, 0.3  # probabilities that make a picture contradict the others
+SURE, UNLIKELY = 0.5, 0.05  # probabilities that make a picture contradict the others
+SWAPPED, LEAST = 2.0, 1e-3  # log-likelihood ratio of two swapped letters; least probability in it
 
 LARGEST = 2**24  # bytes of what was learned
 DAMAGES = (ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile)
@@ -111,14 +117,7 @@ class Report:
 
 def list_signs(folder, alphabet):
     """Return the (path, letter) of the pictures in `folder`/LETTER/, sorted by letter and name."""
-    letters = {*alphabet, NO_HAND}
-    return [
-        (path, place.name.upper())
-        for place in sorted(Path(folder).glob("*/"))
-        if place.name.upper() in letters
-        for path in list_pictures(place)
-        if not path.name.startswith(".")  # what is being written
-    ]
+    return list_letters(folder, alphabet)
 
 
 def read_pictures(folder, alphabet):
@@ -130,16 +129,14 @@ def read_pictures(folder, alphabet):
     for path, letter in list_signs(folder, alphabet):
         frame = read_picture(path)
         if frame is None:
-            unread.append(printable(path))
+            unread.append(path)
         else:
             grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
             pictures.append(Picture(path, letter, crop_square(grey)))
     if unread:
-        raise UserError(
-            f"{len(unread)} picture(s) cannot be read: {', '.join(unread)}; remove them"
-        )
+        raise UserError(f"{name_unread(unread)}; remove them")
     if not any(picture.letter != NO_HAND for picture in pictures):
-        raise UserError(f"{printable(folder)}: no pictures in its folders A, B, C and so on")
+        raise UserError(explain_folder(folder, alphabet, has_sources=False))
     return pictures
 
 
@@ -291,8 +288,8 @@ class Learner:
         varied = self.extract(augment(images, count, size, self.rng, FARTHER))
         self.varied = varied.reshape(len(images), count, -1)  # (N, count, C)
         self.images = np.array([resize(image, size) for image in images])
-        rehearsal, self.roles = read_rehearsal(model.alphabet, size)
-        self.rehearsal = self.extract(rehearsal)  # (M, C)
+        self.unmoved, self.roles = read_rehearsal(model.alphabet, size)
+        self.rehearsal = self.extract(self.unmoved)  # (M, C)
         self.answers = self.answer(self.layers, self.rehearsal)  # (M, letters + 1)
 
     def normalise(self, images):
@@ -330,15 +327,24 @@ class Learner:
         ratio = len(np.unique(self.labels[chosen])) / len(self.model.alphabet)
         parts = [  # features, targets, how much they weigh
             (*self.lesson(chosen, CERTAIN if len(untaught) else 1), ratio),
-            (self.rehearsal[is_hand], self.answers[is_hand], 1 - EMPTY_SHARE),
             (self.rehearsal[~is_hand], self.answers[~is_hand], EMPTY_SHARE),
         ]
         if len(untaught):
+            parts.append((*self.moved, MOVED_SHARE))
             parts.append((*self.shift(untaught, chosen), SHIFTED_SHARE * (1 - ratio)))
+        else:
+            parts.append((self.rehearsal[is_hand], self.answers[is_hand], HANDS_SHARE))
         features, targets, weights = zip(*parts, strict=True)
         shares = [np.full(len(f), w / len(f)) for f, w in zip(features, weights, strict=True)]
         data = map(np.concatenate, (features, targets, shares))
         return train(self.layers, *data, steps, self.model.no_hand_logit, self.rng)
+
+    @cached_property
+    def moved(self):
+        """The features of rendered hands, moved, and the untaught network's answers to them."""
+        hands = self.unmoved[self.roles < len(self.model.alphabet)]
+        features = self.extract(augment(hands, 1, self.model.size, self.rng, FARTHER))
+        return features, self.answer(self.layers, features)
 
     def lesson(self, chosen, certain):
         """Return the features and targets of pictures.
@@ -419,19 +425,33 @@ def find_odd(labels, untaught, taught):
     """Return the numbers of pictures that contradict the others, each with what it is taken for.
 
     Those that the network, taught by the others, is sure to be something else; and those of two
-    letters that the untaught network takes for each other: they agree in their mistake.
+    letters that were swapped: they agree in their mistake.
     """
-    odd, names = {}, np.unique(labels)
-    share = np.array([[untaught[labels == a, b].mean() for b in names] for a in names])
-    for row, a in enumerate(names):
-        b = share[row].argmax()
-        if b != row and share[b].argmax() == row and min(share[row, b], share[b, row]) > SWAPPED:
-            odd |= dict.fromkeys(np.flatnonzero(labels == a).tolist(), names[b])
+    odd = {}
+    for a, b in find_swapped(labels, untaught):
+        odd |= dict.fromkeys(np.flatnonzero(labels == a).tolist(), b)
     for i, label in enumerate(labels):
         best = taught[i].argmax()
         if taught[i, best] > SURE and taught[i, label] < UNLIKELY:
             odd.setdefault(i, best)
     return dict(sorted(odd.items()))
+
+
+def find_swapped(labels, untaught):
+    """Return each letter whose pictures were swapped with another's, with that other, as pairs.
+
+    Both are likelier to be the other to the untaught network, together by exp(SWAPPED) times: a
+    likelihood-ratio test. Somebody who signs a letter oddly is taken for another, but not that
+    other for the first.
+    """
+    names = np.unique(labels)
+    logs = np.log(np.maximum(untaught, LEAST))
+    means = np.array([logs[labels == name].mean(axis=0) for name in names])[:, names]
+    gain = means - np.diag(means)[:, None]  # of taking the letter of the row for the column's
+    both = np.where(np.minimum(gain, gain.T) > 0, gain + gain.T, 0)
+    best = both.argmax(axis=1)
+    is_pair = (best[best] == np.arange(len(names))) & (both.max(axis=1) > SWAPPED)
+    return [(names[row], names[best[row]]) for row in np.flatnonzero(is_pair)]
 
 
 # ---------------------------------------------------------------- the model
@@ -482,7 +502,7 @@ def taught(model, learned):
         options.add_initializer(name, value)
     session = ort.InferenceSession(model.path, options, providers=["CPUExecutionProvider"])
     session.layers = values  # it reads them where they lie
-    return replace(model, session=session)
+    return replace(model, session=session, landmarks_share=LANDMARKS_SHARE)
 
 
 # ---------------------------------------------------------------- the folder
@@ -500,7 +520,8 @@ def use_hand(model, folder=FOLDER):
     try:
         learned = load(model, folder)
         if paths and learned.pictures != len(paths):
-            raise UserError(f"{printable(folder)}: {len(paths)} pictures, not {learned.pictures}")
+            counts = f"{len(paths)} pictures now, {learned.pictures} when it learned"
+            raise UserError(f"{printable(folder)}: {counts}")
     except (FileNotFoundError, UserError) as error:
         if not paths:
             raise

@@ -1,13 +1,21 @@
 """Read letters with an ONNX model."""
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
 
+from camera.model_faults import (
+    TYPES,
+    check_input,
+    check_output,
+    explain_load,
+    gives_probabilities,
+    shorten,
+)
 from plumbing.faults import UserError, in_background
 from plumbing.flags import bounded
 
@@ -15,6 +23,7 @@ ROOT = Path(__file__).parent.parent  # the project's folder
 ALPHABET = "ABCDEFGHIKLMNOPQRSTUVWXY"  # of a model that names none: the tutorial's
 SLOWEST = 10.0  # seconds a model may take for an image
 VIEWS = (False, False), (True, True), (False, True), (True, False)  # (zoomed, mirrored) or not
+LEAST = 1e-30  # probability, for its logarithm
 ZOOM = 6 / 7  # share of the image's side that a zoomed view shows
 
 
@@ -31,27 +40,33 @@ class Model:
     views: int = 1  # of a picture that it is asked about, the first of `make_views`
     no_hand_logit: float = -np.inf  # the tutorial's model knows no such class
     threshold: float = 0.53  # least probability of a letter; ours, the tutorial has none
+    landmarks_share: float = 0.5  # of what is read where the hand is followed; else the picture's
+    is_softmax: bool = False  # gives probabilities, whose logarithms are logits
 
     @property
     def note(self):
-        """What its maker says of it, such as how well it reads; "" for nothing."""
-        return self.session.get_modelmeta().custom_metadata_map.get("note", "")
+        """What its maker says of it, such as how well it reads, and what is odd; "" for nothing."""
+        told = [self.session.get_modelmeta().custom_metadata_map.get("note", "")]
+        told += ["gives probabilities instead of logits"] * self.is_softmax
+        return ", ".join(filter(None, told))
 
     def logits(self, inputs, options=None):
         """Run the model on normalised images.
 
         float32 (N, 1, size, size) -> logits float32 (N, letters). UserError if it gives others.
         """
+        (image,) = self.session.get_inputs()
+        if image.shape[0] == 1 and len(inputs) > 1:  # one at a time
+            return np.concatenate([self.logits(one[None], options) for one in inputs])
+        images = np.repeat(inputs, 3, axis=1) if image.shape[1] == 3 else inputs
         try:
-            name = self.session.get_inputs()[0].name
-            outputs = np.asarray(self.session.run(None, {name: inputs}, options)[0])
+            images = images.astype(TYPES[image.type], copy=False)
+            outputs = np.asarray(self.session.run(None, {image.name: images}, options)[0])
         except Exception as error:  # ONNX Runtime's errors have no class in common
-            raise UserError(f"{self.path} cannot read an image: {error}") from error
-        letters = len(self.alphabet)
-        is_right = outputs.dtype == np.float32 and outputs.shape == (len(inputs), letters)
-        if not (is_right and np.vdot(outputs, outputs) < 1e12):  # NaN is not, either
-            raise UserError(f"{self.path} does not give {letters} sensible numbers, one a letter")
-        return outputs
+            raise UserError(f"{self.path} cannot read an image: {shorten(error)}") from error
+        check_output(self.path, outputs, len(inputs), self.alphabet)
+        outputs = outputs.astype(np.float32, copy=False)
+        return np.log(np.maximum(outputs, LEAST)) if self.is_softmax else outputs
 
 
 METADATA = {"alphabet": str, "mean": bounded(float, 0, 1), "std": bounded(float, 0.001, 1000)}
@@ -70,19 +85,37 @@ def load_model(path=None):
     try:
         texts = session.get_modelmeta().custom_metadata_map
         texts |= {new: texts[old] for old, new in OLD_NAMES.items() if old in texts}
-        values = {key: kind(texts[key]) for key, kind in METADATA.items() if key in texts}
-        if not values.get("alphabet", ALPHABET).isprintable():
-            raise argparse.ArgumentTypeError("its alphabet cannot be printed")
+        values = read_metadata(texts)
     except (UnicodeDecodeError, argparse.ArgumentTypeError) as error:
-        raise UserError(f"{path} is no model of this kind: {error}") from error
-    model, options = Model(path, session, **values), ort.RunOptions()
-    grey = np.zeros((model.views, 1, model.size, model.size), np.float32)
-    try:  # does it run at all, or for ever?
-        stop = partial(setattr, options, "terminate", True)
-        in_background(partial(model.logits, grey, options), stop, SLOWEST)
+        raise UserError(f"{path} has metadata that cannot be right: {error}") from error
+    model = Model(path, session, **values)
+    check_input(path, session.get_inputs(), model.size, texts)
+    return replace(model, is_softmax=gives_probabilities(path, probe(model), model.no_hand_logit))
+
+
+def read_metadata(texts):
+    """Return the fields of a Model that its metadata, texts by name, give."""
+    values = {}
+    for key, kind in METADATA.items():
+        try:
+            values |= {key: kind(texts[key])} if key in texts else {}
+        except argparse.ArgumentTypeError as error:
+            raise argparse.ArgumentTypeError(f"{key}: {error}") from error
+    if not values.get("alphabet", ALPHABET).isprintable():
+        raise argparse.ArgumentTypeError("alphabet: it cannot be printed")
+    return values
+
+
+def probe(model):
+    """Return what a model gives of some images, grey and noisy; UserError if it runs for ever."""
+    noise = np.random.default_rng(0).normal(size=(1, 1, model.size, model.size))
+    images = np.concatenate([np.zeros((model.views, *noise.shape[1:])), noise, -noise])
+    options = ort.RunOptions()
+    run = partial(model.logits, images.astype(np.float32), options)
+    try:
+        return in_background(run, partial(setattr, options, "terminate", True), SLOWEST)
     except TimeoutError as error:
-        raise UserError(f"{path} takes more than {SLOWEST:g} seconds for an image") from error
-    return model
+        raise UserError(f"{model.path} takes more than {SLOWEST:g} seconds an image") from error
 
 
 def find_model():
@@ -98,8 +131,8 @@ def open_session(model):
     try:
         return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its errors have no class in common
-        name = model if isinstance(model, Path) else "the model"
-        raise UserError(f"{name} is no ONNX model, or is cut short") from error
+        told = explain_load(model, error) if isinstance(model, Path) else "the model is damaged"
+        raise UserError(told) from error
 
 
 def read_letters(model, image, frame_number=None):

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from camera.hand import HandFinder
+from camera.hand import HandFinder, agree
 from camera.learn import use_hand
+from camera.letter_folders import explain_folder, read_letter_folders
 from camera.model import load_model
-from camera.pictures import read_letter_folders
 from plumbing import reports
 from plumbing.faults import UserError, printable
 
@@ -30,11 +30,14 @@ def judge_photos(args, letters, classify):
         hand = finder.find(frame) if finder else None
         if finder and hand is None:  # nothing is read, as before the camera
             return np.zeros((model.size,) * 2, np.uint8), np.zeros(len(letters), np.float32)
-        return classify(model, frame, args.box, square=hand and hand.box)
+        image, probabilities = classify(model, frame, args.box, square=hand and hand.box)
+        if hand:
+            probabilities = agree(model, probabilities, finder.read(hand))
+        return image, probabilities
 
     folder = args.photos
     found = read_letter_folders(folder, letters)
     photos = [(path, label, *read(frame)) for path, label, frame in found]
     if all(label == len(letters) for _, label, _, _ in photos):
-        raise UserError(f"{printable(folder)}: no pictures in its A/, B/ ... or SOURCE/A/, ...")
+        raise UserError(explain_folder(folder, letters))
     reports.print_photos(model.path, photos, model.threshold, letters, MISTAKES)

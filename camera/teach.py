@@ -16,6 +16,7 @@ from camera import learn
 from camera.hand import crop_square
 from camera.learn import FOLDER, add_pictures, list_signs
 from camera.lesson import EXTRA, Lesson
+from camera.letter_folders import note_left_out
 from camera.model import read_letters
 from camera.pictures import shrink
 from camera.stream import Stream
@@ -69,6 +70,7 @@ def teach(args, model, finder, center_crop):
 def teach_from_folder(model, source):
     """Learn from the pictures in `source`/LETTER/, copied to my_hand."""
     new = add_pictures(source, model.alphabet)
+    note_left_out(source, model.alphabet)
     print(f"{new} new pictures in {FOLDER}")
     learn_and_tell(model)
 

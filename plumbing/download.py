@@ -94,7 +94,9 @@ def download(url, path, sha256=None, most=MAX_DOWNLOAD, progress=True):
             with open(draft, "rb") as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
             if sha256 and found != sha256:
-                raise UserError(f"sha256 is {found} instead of {sha256}")
+                raise UserError(
+                    f"another file than expected: sha256 is {found} instead of {sha256}"
+                )
     except (UserError, OSError, HTTPException, ValueError) as error:  # ValueError: a url, a number
         if type(error) is urllib.error.URLError:  # which says no more than its reason
             error = error.reason

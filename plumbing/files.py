@@ -58,7 +58,7 @@ def growing_file(path):
             if not draft.is_file() or draft.stat().st_size == 0:
                 raise
             partial = draft.replace(Path(path).with_stem(f"{Path(path).stem}.partial"))
-            raise UserError(f"{in_a_line(error)}; {partial} is what came before") from error
+            raise UserError(f"{in_a_line(error)}; what came before that is in {partial}") from error
     if ended:
         raise ended
 
@@ -105,4 +105,8 @@ def require_file(path, advice, most=None):
 def write_file(path, content):
     """Write bytes to `path` whole or not at all: see `whole_file`."""
     with whole_file(path) as draft:
-        draft.write_bytes(content)
+        try:
+            draft.write_bytes(content)
+        except OSError as error:  # a full disk: Python does not say where
+            error.filename = draft
+            raise

@@ -12,7 +12,7 @@ import numpy as np
 from plumbing.download import download, extract
 from plumbing.faults import UserError, in_a_line
 from plumbing.files import clear_drafts, draft_name
-from plumbing.read_csv import read_csv
+from plumbing.read_csv import read_csv, read_noted, tell
 
 DATA = Path("data")
 PIXELS = 28 * 28
@@ -92,13 +92,32 @@ def get_data(source=None):
 
 
 def copy_from(source, folder):
-    """Copy the two csv files of `source`, plain or .gz, to `folder` after reading them."""
+    """Copy the two csv files of `source`, plain or .gz, to `folder` after reading them.
+
+    Those of another shape are written anew, as they should be.
+    """
+    if source.is_file():
+        raise UserError(f"{source}: not a folder; if it is an archive, unpack it first")
     for name in PUBLISHED:
-        path = find_csv(name, source)
-        read_csv(path, HEADER, FILE_LABELS, f"{' and '.join(PUBLISHED)} must be in that folder")
+        path, advice = (
+            find_source(name, source),
+            f"{' and '.join(PUBLISHED)} must be in that folder",
+        )
+        rows, notes = read_noted(path, HEADER, FILE_LABELS, advice)
+        tell(path, "read and mended", notes)
+        if notes:
+            np.savetxt(Path(folder, name), rows, "%d", ",", header=HEADER, comments="")
+            continue
         open_plain = gzip.open if path.suffix == ".gz" else open
         with open_plain(path, "rb") as file, open(Path(folder, name), "wb") as copy:
             shutil.copyfileobj(file, copy)
+
+
+def find_source(name, folder):
+    """Return the path of a csv file in `folder`, or in a folder of its name, as archives unpack."""
+    places = [folder, folder / Path(name).stem, folder / name]
+    paths = [find_csv(name, place) for place in places]
+    return next(filter(Path.is_file, paths), paths[0])
 
 
 def download_to(folder):

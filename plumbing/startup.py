@@ -10,13 +10,16 @@ ROOT = Path(__file__).parent.parent
 READING = "numpy", "opencv-python", "onnxruntime"  # all that step 6 needs
 
 # Libraries look these up when they load: OpenCV, FFmpeg and Qt leave it to the scripts to tell of
-# faults, no picture fills the memory, and ONNX Runtime reports to nobody.
+# faults, no picture fills the memory, ONNX Runtime reports to nobody, and NumPy multiplies our
+# small matrices in one thread: two spin while they wait for each other, and take five times as long
+# where another program has a core.
 SETTINGS = {
     "OPENCV_LOG_LEVEL": "SILENT",
     "OPENCV_FFMPEG_LOGLEVEL": "-8",
     "OPENCV_IO_MAX_IMAGE_PIXELS": str(2**27),
     "QT_LOGGING_RULES": "*.warning=false",
     "ORT_DISABLE_TELEMETRY": "1",
+    "OPENBLAS_NUM_THREADS": "1",
 }
 FOUND = {name: os.environ[name] for name in SETTINGS if name in os.environ}
 os.environ.update(SETTINGS)

@@ -208,6 +208,9 @@ class FakeFinder:
         landmarks[:, :2] += square[:2]
         return SimpleNamespace(box=square, landmarks=landmarks, is_right=1.0)
 
+    def read(self, hand):
+        return np.full(24, 1 / 24, np.float32)
+
 
 def sign_at(letter, square, shape=(240, 320)):
     """BGR frame that shows a letter in a square (left, top, side), and nothing elsewhere."""

@@ -244,10 +244,10 @@ def test_a_cover_is_no_film(tmp_path, start, model_path):
 NO_FILMS = {
     "empty.mp4": (b"", "it is empty"),
     "zeros.mp4": (bytes(9999), "it is nothing but zeros"),
-    "page.mp4": (b"\n<!DOCTYPE html><html>", "it is a web page"),
-    "lfs.mp4": (b"version https://git-lfs.github.com/spec/v1\noid", "it is a Git LFS pointer"),
-    "film.zip": (b"PK\3\4" + bytes(99), "it is a packed archive"),
-    "paper.pdf": (b"%PDF-1.7\n\xff", "it is a PDF document"),
+    "page.mp4": (b"\n<!DOCTYPE html><html>", "a web page"),
+    "lfs.mp4": (b"version https://git-lfs.github.com/spec/v1\noid", "a Git LFS pointer"),
+    "film.zip": (b"PK\3\4" + bytes(99), "a zip archive"),
+    "paper.pdf": (b"%PDF-1.7\n\xff", "a PDF document"),
     "notes.txt": (b"H E L L O\n", "it is a text"),
     "noise.mkv": (np.random.default_rng(0).bytes(9999), "it is no film, or damaged"),
     "cut.mp4": (HELLO.read_bytes()[:200_000], "it is an mp4 without its index (moov)"),
@@ -259,7 +259,7 @@ def test_a_file_that_is_no_film_is_named(name, workdir, start, model_path):
     content, told = NO_FILMS[name]
     Path(name).write_bytes(content)
     done = start("--source", name, "--model", model_path, "--headless")
-    assert_one_line(done, 1, f"{name} cannot be opened: {told}")
+    assert_one_line(done, 1, name, told)
     assert "Spelled" not in done.stdout
 
 

@@ -1,6 +1,7 @@
 """The hand is found wherever it is, followed and lost, and faults are told in one line."""
 
 import shutil
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -9,6 +10,7 @@ from conftest import ROOT
 
 from camera import hand as hands
 from camera.hand import HandFinder, SmoothBox, Square, crop_square
+from camera.model import Model
 from plumbing.faults import UserError
 
 FPS = 25
@@ -208,17 +210,72 @@ def test_a_box_that_shakes_is_calmed_and_one_that_moves_is_followed():
     assert 10 * n - left < 20
 
 
+# ---------------------------------------------------------------- the letter
+def test_landmarks_tell_the_letter_however_large_and_on_either_hand(film, finder):
+    """Four times in hello.mp4 a hand is held: H, E, L, L, O."""
+    read = []
+    for frame in film[SHOWN.start : SHOWN.stop : 10]:
+        hand = finder.find(frame)
+        probabilities = finder.read(hand)
+        assert probabilities.shape == (24,)
+        assert probabilities.sum() == pytest.approx(1, abs=1e-5)
+        read.append(hands.ALPHABET[probabilities.argmax()])
+        for change in (0.25, [-1, 1, 1]):
+            other = replace(hand, landmarks=np.float32(hand.landmarks * change))
+            assert finder.read(other) == pytest.approx(probabilities, abs=1e-3)
+    assert sum(letter in "HELO" for letter in read) > 0.6 * len(read)
+
+
+def likely(**letters):
+    """Probabilities of letters, and of the others a little each: float32 (24,)."""
+    rest = (1 - sum(letters.values())) / (24 - len(letters))
+    return np.float32([letters.get(letter, rest) for letter in hands.ALPHABET])
+
+
+MODEL = Model(None, None)
+
+
+def test_readings_that_agree_are_certain_and_others_are_not():
+    agreed = hands.agree(MODEL, likely(A=0.7, S=0.25), likely(A=0.6, E=0.3))
+    assert hands.ALPHABET[agreed.argmax()] == "A"
+    assert agreed.max() > 0.6
+    apart = hands.agree(MODEL, likely(A=0.9), likely(E=0.9))
+    assert apart.max() < 0.35
+    certain = hands.agree(MODEL, likely(A=0.9, B=0.06), likely(B=0.8, A=0.15))
+    assert hands.ALPHABET[certain.argmax()] == "A"
+
+
+def test_a_picture_without_a_hand_stays_one():
+    assert hands.agree(MODEL, likely(A=0.9) * 0.3, likely(A=0.9)).sum() == pytest.approx(0.3)
+    assert hands.agree(MODEL, likely(A=0.9) * 0, likely(A=0.9)).sum() == pytest.approx(0, abs=1e-5)
+
+
+def test_a_taught_model_knows_better_than_landmarks():
+    taught = replace(MODEL, landmarks_share=0.3)
+    by_picture, by_landmarks = likely(A=0.8), likely(E=0.95)
+    assert hands.ALPHABET[hands.agree(taught, by_picture, by_landmarks).argmax()] == "A"
+    assert hands.ALPHABET[hands.agree(MODEL, by_picture, by_landmarks).argmax()] == "E"
+
+
+def test_a_model_of_other_letters_reads_pictures_alone():
+    other = replace(MODEL, alphabet="HI")
+    assert hands.agree(other, np.float32([0.2, 0.7]), likely(A=0.9)).tolist() == [
+        pytest.approx(0.2),
+        pytest.approx(0.7),
+    ]
+
+
 # ---------------------------------------------------------------- faults
 def test_a_finder_that_is_missing_damaged_or_another_is_told_in_one_line(tmp_path):
-    with pytest.raises(UserError, match=r"no hand finder .*palm_detection\.onnx: .*make_hand_find"):
+    with pytest.raises(UserError, match=r"no hand finder .*palm_detection\.onnx: .*get it anew"):
         HandFinder(tmp_path)
-    for name in (hands.PALMS, hands.LANDMARKS):
+    for name in (hands.PALMS, hands.LANDMARKS, hands.LETTERS_NETWORK):
         shutil.copy(hands.FOLDER / name, tmp_path)
     HandFinder(tmp_path)
     landmarks = tmp_path / hands.LANDMARKS
     landmarks.write_bytes(landmarks.read_bytes()[:-1000])
-    with pytest.raises(UserError, match=r"hand_landmark\.onnx is no ONNX model, .*make_hand_find"):
+    with pytest.raises(UserError, match=r"hand_landmark\.onnx: no ONNX model, .*get it anew"):
         HandFinder(tmp_path)
     shutil.copy(hands.FOLDER / hands.PALMS, landmarks)
-    with pytest.raises(UserError, match=r"hand_landmark\.onnx is another network: .*make_hand_fi"):
+    with pytest.raises(UserError, match=r"hand_landmark\.onnx is another network: .*get it"):
         HandFinder(tmp_path)

@@ -10,7 +10,8 @@ import numpy as np
 import onnx
 import pytest
 from camera_fixtures import ALPHABET, cell, parse, save_model, sign
-from conftest import assert_one_line
+from conftest import ROOT, assert_one_line
+from onnx import helper, numpy_helper
 
 from camera import model as models
 from camera.model import load_model
@@ -136,6 +137,184 @@ def test_a_wrong_model_is_refused_in_one_line(kind, tmp_path, video, start):
     path = WRONG_MODELS[kind](tmp_path / "wrong.onnx")
     done = start("--model", path, "--source", video, "--headless")
     assert_one_line(done, 1, path)
+    assert not done.stdout
+
+
+LINEAR = "{ flat = Flatten (input) logits = MatMul (flat, weights) }"
+SOFTMAX = "{ flat = Flatten (input) l = MatMul (flat, weights) logits = Softmax (l) }"
+FLOAT, NAMED = "float[N, 1, 28, 28]", {"mean": "0.485", "std": "0.229"}
+
+
+def save(path, body=LINEAR, takes=FLOAT, gives="float[N, 24]", weights=None, **metadata):
+    """Save the linear model, changed; `weights` is a function of its own."""
+    model = parse(f"linear ({takes} input) => ({gives} logits) {body}")
+    original = onnx.load(save_model(path)).graph.initializer[0]
+    values = numpy_helper.to_array(original)
+    values = weights(values) if weights else values
+    model.graph.initializer.append(numpy_helper.from_array(values, "weights"))
+    helper.set_model_props(model, metadata)
+    onnx.save(model, path)
+    return str(path)
+
+
+USED = {
+    "probabilities": {"body": SOFTMAX},
+    "logarithms of probabilities": {"body": SOFTMAX.replace("Softmax", "LogSoftmax")},
+    "double": {
+        "takes": "double[N, 1, 28, 28]",
+        "gives": "double[N, 24]",
+        "weights": lambda weights: weights.astype(np.float64),
+    },
+    "half": {
+        "takes": "float16[N, 1, 28, 28]",
+        "gives": "float16[N, 24]",
+        "weights": lambda weights: weights.astype(np.float16),
+    },
+    "three channels": {
+        "takes": "float[N, 3, 28, 28]",
+        "weights": lambda weights: np.concatenate([weights / 3] * 3),
+        **NAMED,
+    },
+    "one image at a time": {"takes": "float[1, 1, 28, 28]", "gives": "float[1, 24]"},
+}
+
+
+@pytest.mark.parametrize("kind", USED)
+def test_models_of_other_kinds_are_used_where_that_is_safe(kind, model, tmp_path, video, start):
+    path = save(tmp_path / "other.onnx", **USED[kind])
+    other = load_model(path)
+    for letter in ALPHABET:
+        expected, found = (
+            classify(each, sign(letter), BOX_SHARE, frame_number=0)[1] for each in (model, other)
+        )
+        np.testing.assert_allclose(found, expected, atol=0.01)
+    images = np.random.default_rng(0).normal(size=(3, 1, 28, 28)).astype(np.float32)
+    assert other.logits(images).argmax(axis=1).tolist() == model.logits(images).argmax(1).tolist()
+    done = start("--model", path, "--source", video, "--headless")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("Spelled: HI\n")
+    assert ("gives probabilities instead of logits" in done.stdout) == (kind == "probabilities")
+
+
+def leave_behind(path):
+    """Save a model whose weights are in a file that is then removed."""
+    onnx.save(
+        onnx.load(save(path)),
+        path,
+        save_as_external_data=True,
+        location="weights.data",
+        size_threshold=0,
+    )
+    path.with_name("weights.data").unlink()
+    return str(path)
+
+
+def in_double(path):
+    """Save a model with a convolution in double precision, which ONNX Runtime does not have."""
+    body = "{ c = Conv (input, weights) logits = Flatten (c) }"
+    kinds = {"takes": "double[N, 1, 28, 28]", "gives": "double[N, 24]"}
+    return save(path, body, **kinds, weights=lambda _: np.zeros((24, 1, 28, 28)))
+
+
+def versioned(path, **versions):
+    model = onnx.load(save(path))
+    model.ir_version = versions.get("ir", model.ir_version)
+    model.opset_import[0].version = versions.get("opset", 17)
+    onnx.save(model, path)
+    return str(path)
+
+
+TOLD = {
+    "A to Z": (
+        lambda path: save(
+            path, gives="float[N, 26]", weights=lambda w: np.pad(w, ((0, 0), (0, 2)))
+        ),
+        "gives 26 numbers for an image instead of 24, one for each of ABC",
+    ),
+    "labels": (
+        lambda path: save(
+            path,
+            "{ f = Flatten (input) l = MatMul (f, weights) logits = ArgMax <axis = 1> (l) }",
+            gives="int64[N, 1]",
+        ),
+        "gives 1 numbers for an image instead of 24",
+    ),
+    "sigmoid": (
+        lambda path: save(path, SOFTMAX.replace("Softmax", "Sigmoid")),
+        "gives numbers from 0 to 1, as after a sigmoid; logits are expected",
+    ),
+    "probabilities beside a no-hand logit": (
+        lambda path: save(path, SOFTMAX, no_hand_logit="0"),
+        "gives probabilities, but metadata with a no_hand_logit",
+    ),
+    "three channels": (
+        lambda path: save(
+            path, takes="float[N, 3, 28, 28]", weights=lambda w: np.concatenate([w] * 3)
+        ),
+        "takes float (N, 3, 28, 28) instead of float (N, 1, 28, 28): any number of grey images",
+    ),
+    "channels last": (
+        lambda path: save(path, takes="float[N, 28, 28, 1]"),
+        "takes float (N, 28, 28, 1) instead",
+    ),
+    "rows": (
+        lambda path: save(path, "{ logits = MatMul (input, weights) }", takes="float[N, 784]"),
+        "takes float (N, 784) instead",
+    ),
+    "bytes": (
+        lambda path: save(
+            path,
+            "{ c = Cast <to = 1> (input) f = Flatten (c) logits = MatMul (f, weights) }",
+            takes="uint8[N, 1, 28, 28]",
+        ),
+        "takes uint8 (N, 1, 28, 28) instead",
+    ),
+    "a fixed batch": (
+        lambda path: save(path, takes="float[32, 1, 28, 28]", gives="float[32, 24]"),
+        "takes float (32, 1, 28, 28) instead",
+    ),
+    "two inputs": (
+        lambda path: save(
+            path,
+            "{ f = Flatten (input) l = MatMul (f, weights) logits = Add (l, x) }",
+            takes="float[1] x, float[N, 1, 28, 28]",
+        ),
+        "has 2 inputs instead of one, an image",
+    ),
+    "weights left behind": (leave_behind, "its weights are in weights.data, which is not beside"),
+    "double precision": (in_double, "ONNX Runtime has no Conv for its precision, such as double"),
+    "a new format": (
+        lambda path: versioned(path, ir=99),
+        "of ONNX's IR version 99, and ONNX Runtime",
+    ),
+    "new operators": (lambda path: versioned(path, opset=99), "of an opset above"),
+    "a checkpoint": (
+        lambda path: write_bytes(path, (ROOT / "pretrained/checkpoint.pth").read_bytes()),
+        "no ONNX model but a PyTorch file; python step_4_evaluate.py exports checkpoint.pth",
+    ),
+    "Git LFS": (
+        lambda path: write_bytes(path, b"version https://git-lfs.github.com/spec/v1\n"),
+        "no ONNX model but a Git LFS pointer: git lfs pull gets the file itself",
+    ),
+    "a web page": (
+        lambda path: write_bytes(path, b"<html><title>404</title></html>"),
+        'no ONNX model but a web page ("404")',
+    ),
+    "Keras'": (lambda path: write_bytes(path, b"\x89HDF\r\n\x1a\n" + bytes(99)), "an HDF5 file"),
+    "cut short": (
+        lambda path: write_bytes(path, Path(save_model(path)).read_bytes()[:30000]),
+        "no ONNX model, or cut short",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", TOLD)
+def test_what_a_model_is_and_what_is_expected_is_told(kind, tmp_path, video, start):
+    make, told = TOLD[kind]
+    path = make(tmp_path / "m.onnx")
+    done = start("--model", path, "--source", video, "--headless")
+    assert_one_line(done, 1, path, told)
+    assert len(done.stderr.replace(path, "")) < 180
     assert not done.stdout
 
 

@@ -28,7 +28,8 @@ def test_a_film_of_less_than_a_frame_a_second_is_whole(fps, tmp_path, headless):
     assert len(list(frames_of(tmp_path / "r.avi"))) in (8, 9)  # the last is shown for a while
 
 
-NO_FOLDER = "neither a video nor a folder with pictures"
+NO_FILE = "neither a video nor a folder with pictures"
+NO_FOLDER = "a folder without pictures in it or in its folders"
 
 
 WRONG_SOURCES = {
@@ -39,8 +40,8 @@ WRONG_SOURCES = {
     "missing.png": "1 picture(s) could not be read: missing.png",
     "folder": NO_FOLDER,
     "/": NO_FOLDER,
-    "/dev/zero": NO_FOLDER,
-    "pipe.mp4": NO_FOLDER,
+    "/dev/zero": NO_FILE,
+    "pipe.mp4": NO_FILE,
     "pipe.png": "1 picture(s) could not be read: pipe.png",
     "\u00b2": "\u00b2 cannot be opened",  # a digit, to Python
     "2147483648": "2147483648 cannot be opened",

@@ -1,11 +1,21 @@
 """Teaching by the script: from a film, from a folder, and what the scripts say of it afterwards."""
 
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
-from conftest import ROOT, assert_one_line, shell
+from camera_fixtures import FakeFinder
+from conftest import ROOT, assert_one_line, shell, snapshot
 
-from camera import teach
+import camera.teach
+import step_6_camera
+from camera import learn, teach
 from camera.lesson import Lesson
 from step_2_dataset import LETTERS, SignLanguageMNIST
 
@@ -108,3 +118,167 @@ def test_pictures_get_names_that_are_free_and_can_be_taken_back(workdir, hands):
     teach.handle_key("a", lesson)
     assert lesson.letter == "A"
     assert teach.order_letters("ABC") == ["B", "C", "A"]
+
+
+# ---------------------------------------------------------------- the window
+
+
+def frames_of(hands, letters, seconds=1.2):
+    """Frames of a camera before which each letter is held, BGR uint8 (224, 224, 3)."""
+    images = [cv2.resize(hands[LETTERS.index(letter), 0], (224, 224)) for letter in letters]
+    held = round(seconds * FPS)
+    return [cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) for image in images for _ in range(held)]
+
+
+@pytest.fixture
+def in_window(monkeypatch, play, start, window, words):
+    """A function that teaches in a window before a camera. It returns what is printed.
+
+    `keys` are those of each frame, then none.
+    """
+    monkeypatch.setattr(camera.teach, "write", camera.view.write)  # by which `words` listens
+
+    def run(frames, keys=(), options=()):
+        keys = iter(keys)
+        show = lambda pixels, milliseconds: next(keys, "")  # noqa: E731
+        window(show)
+        monkeypatch.setattr(camera.teach, "show", show)
+        play(frames)
+        return start("--teach", "--box", 1, "--model", SHIPPED, *options)
+
+    return run
+
+
+def test_keys_of_the_lesson_skip_go_back_and_stop(workdir, hands, in_window, words):
+    """A is skipped, B taken, taken again, and L asked for by its key."""
+    keys = [" ", *[""] * 40, "\b", *[""] * 30, "l", *[""] * 40, "q", "never seen"]
+    done = in_window(frames_of(hands, "BBLLL"), keys)
+    assert done.returncode == 0, done.stderr
+    taken = [line.split("\t")[1] for line in done.stdout.splitlines() if "\t" in line]
+    assert taken[:2] == ["B", "B"]
+    assert "L" in taken
+    assert "A" not in taken
+    kept = {path.parent.name for path in (workdir / "my_hand").glob("*/*.png")}
+    assert {"B", "L"} <= kept
+    assert len([*(workdir / "my_hand/B").iterdir()]) == 1
+    assert any(word.startswith("A: sign it") for word in words)
+    assert any("read rightly" in word for word in words)
+
+
+def test_a_misread_letter_is_asked_for_in_other_ways(workdir, hands, in_window, words):
+    done = in_window(frames_of(hands, "Y", 10))
+    assert done.stdout.count("\tA\t") == 5  # shown Y, it is asked for A
+    for wish in ("come closer", "go back a little", "tilt it a little", "turn it a little"):
+        assert f"A: {wish}" in words
+    assert "5 of 5" in " ".join(words)
+
+
+def test_the_lesson_follows_the_hand(workdir, hands, in_window, monkeypatch):
+    finder = FakeFinder((60, 40, 120))
+    monkeypatch.setattr(step_6_camera, "HandFinder", lambda: finder)
+    frames = []
+    for small in frames_of(hands, "AB"):
+        frame = np.full((240, 320, 3), 90, np.uint8)
+        frame[40:160, 60:180] = cv2.resize(small, (120, 120))
+        frames.append(frame)
+    done = in_window(frames, options=["--follow"])
+    assert {line.split("\t")[1] for line in done.stdout.splitlines() if "\t" in line} >= {"A", "B"}
+    kept = cv2.imread("my_hand/A/001.png", cv2.IMREAD_GRAYSCALE)
+    shown = cv2.resize(hands[LETTERS.index("A"), 0], kept.shape)
+    assert np.abs(kept.astype(float) - shown).mean() < 8
+
+
+# ---------------------------------------------------------------- what goes wrong
+
+TEACH = [sys.executable, str(ROOT / "step_6_camera.py"), "--teach", "--source"]
+
+
+@pytest.mark.parametrize("letters", ["B", "BL"])
+def test_one_letter_alone_can_be_taught(workdir, hands, letters):
+    save_pictures(workdir / "signs", hands, letters)
+    done = shell("step_6_camera.py", "--teach", "--source", "signs")
+    assert done.returncode == 0, done.stderr
+    assert f"Taught by {3 * len(letters)} pictures" in done.stdout
+
+
+@pytest.mark.parametrize("is_file", [True, False])
+def test_a_folder_that_cannot_be_written_to_is_told_in_one_line(workdir, hands, is_file):
+    save_pictures(workdir / "signs", hands, "B")
+    if is_file:
+        (workdir / "my_hand").write_text("mine")
+    elif os.name == "nt" or os.geteuid() == 0:
+        pytest.skip("whoever runs the tests may write everywhere")
+    workdir.chmod(0o555)
+    try:
+        done = shell("step_6_camera.py", "--teach", "--source", "signs")
+    finally:
+        workdir.chmod(0o755)
+    assert_one_line(done, 1, "my_hand")
+    assert (workdir / "my_hand").exists() == is_file
+
+
+def test_a_full_disk_leaves_what_was_learned_before(workdir, hands):
+    resource = pytest.importorskip("resource")
+    save_pictures(workdir / "signs", hands, "BL")
+    assert shell("step_6_camera.py", "--teach", "--source", "signs").returncode == 0
+    before = snapshot(workdir / "my_hand")
+    save_pictures(workdir / "more", hands, "W")
+    room = 100_000  # enough for pictures, not for what is learned
+    done = subprocess.run(
+        [*TEACH, "more"],
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)),
+    )
+    assert_one_line(done, 1, "learned.npz")
+    after = snapshot(workdir / "my_hand")
+    assert before.items() <= after.items()
+    assert {path.parent.name for path in after.keys() - before.keys()} == {"W"}
+
+
+def interrupt(command, line):
+    """Send Ctrl-C to a command once it has printed a line with these words. Returns its status."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        for printed in process.stdout:
+            if line in printed:
+                process.send_signal(signal.SIGINT)
+                break
+        process.stdout.read()
+    return process.returncode
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and permissions")
+def test_ctrl_c_while_pictures_are_taken_keeps_them(workdir, hands):
+    """They are learned from the next time."""
+    save_lesson("lesson.avi", [hands[LETTERS.index(letter), 0] for letter in "ABCDEFGH" * 4])
+    assert interrupt([*TEACH, "lesson.avi", "--headless", "--box", "1"], "\tA\t") == 130
+    pictures = [*(workdir / "my_hand").rglob("*.*")]
+    assert pictures
+    assert all(cv2.imread(str(path)) is not None for path in pictures)
+    done = shell("step_6_camera.py", "--source", "lesson.avi", "--headless")
+    assert "nothing has been learned yet: it learns anew" in done.stdout
+    assert f"taught by {len(pictures)} pictures" in done.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and permissions")
+def test_ctrl_c_while_it_learns_leaves_what_was_learned_before(workdir, hands):
+    save_pictures(workdir / "signs", hands, LETTERS)
+    learned = workdir / "my_hand/learned.npz"
+    learned.parent.mkdir()
+    learned.write_bytes(b"of last week")
+    assert interrupt([*TEACH, "signs"], "Learning") == 130
+    assert learned.read_bytes() == b"of last week"
+    names = sorted(path.name for path in learned.parent.iterdir() if path.is_file())
+    assert names == [learned.name]
+
+
+def test_another_model_learns_anew_from_the_pictures(workdir, hands):
+    save_pictures(workdir / "my_hand", hands, "BL")
+    shutil.copy(SHIPPED, "signlanguage.onnx")
+    model = step_6_camera.load_model("signlanguage.onnx")
+    learn.save(learn.learn(model, learn.read_pictures(learn.FOLDER, model.alphabet), False)[0])
+    other = SHIPPED.read_bytes() + learn.encode(6, b"another")  # ModelProto.doc_string
+    Path("signlanguage.onnx").write_bytes(other)
+    done = shell("step_6_camera.py", "--source", ROOT / "data/hello.mp4", "--headless")
+    assert "learned.npz: learned for another model: it learns anew" in done.stdout
+    assert "taught by 6 pictures in my_hand" in done.stdout

@@ -23,7 +23,7 @@ from functools import partial
 import cv2
 import numpy as np
 
-from camera.hand import HandFinder, crop_square
+from camera.hand import HandFinder, agree, crop_square
 from camera.model import find_model, load_model, read_letters
 from camera.motion import STARTS_WITH
 from camera.pictures import shrink
@@ -110,7 +110,10 @@ def read_film(model, film, finder=None):
             yield np.zeros(len(model.alphabet), np.float32), now, None, None
             continue
         image = shrink(crop_square(image, *hand.box), model.size) if hand else image
-        yield read_letters(model, image, number), now, image, hand
+        probabilities = read_letters(model, image, number)
+        if hand:
+            probabilities = agree(model, probabilities, finder.read(hand))
+        yield probabilities, now, image, hand
 
 
 def spell(model, film, hold, finder=None):

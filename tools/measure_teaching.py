@@ -28,6 +28,7 @@ import numpy as np
 
 from camera import learn
 from camera.model import load_model
+from camera.pictures import list_pictures, read_picture
 from plumbing.faults import UserError, printable, run
 from plumbing.flags import bounded, nonempty
 
@@ -58,7 +59,7 @@ def read_sources(folder, model):
     sources, empty = {}, []
     for place in sorted(Path(folder).glob("*/")):
         if place.name.upper() == learn.NO_HAND:
-            empty = [learn.read_picture(path) for path in learn.list_pictures(place)]
+            empty = [read_picture(path) for path in list_pictures(place)]
         elif learn.list_signs(place, model.alphabet):
             pictures = learn.read_pictures(place, model.alphabet)
             if split(pictures, 1)[0]:

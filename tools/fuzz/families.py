@@ -30,6 +30,7 @@ from tools.fuzz.damage import (
     picture,
 )
 from tools.fuzz.films import find_ffmpeg, make_film
+from tools.fuzz.tables import plain_lines, reshape
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 STEP_2, STEP_3 = "step_2_dataset.py", "step_3_train.py"
@@ -74,6 +75,21 @@ def gz(rng, box):
         return rng.choice([changed, changed, changed + content, content + changed])
 
     csv(rng, box, damage, ".gz", functools.partial(gzip.compress, compresslevel=1))
+
+
+def tables(rng, box):
+    """Give tables in another shape, whole or damaged. Whole ones must be read, every value."""
+    files = {f"new/{name}": reshape(rng, content) for name, content in DATA.items()}
+    if is_damaged := rng.random() < 0.5:
+        bad = rng.choice(list(files))
+        files[bad] = mutate(rng, files[bad])
+    box.write(OLD | files)
+    if box.run(STEP_2, "--from", "new/data") and not is_damaged:
+        box.fault("a table that can be read was refused")
+    elif not is_damaged:
+        after = box.snapshot()
+        for name in (name for name in DATA if plain_lines(after[name]) != plain_lines(DATA[name])):
+            box.fault(name, "was read with other values")
 
 
 def serve(box):
@@ -161,8 +177,9 @@ def model(rng, box):
 
 def pictures(rng, box):
     """Damage pictures, named after their format or another."""
-    suffixes = [".png", ".jpg", ".bmp", ".webp", ".tiff", ".pgm", ".ppm"]
-    content, suffix = mutate(rng, picture(rng.choice(suffixes))), rng.choice(suffixes)
+    suffixes = [".png", ".jpg", ".bmp", ".webp", ".tiff", ".pgm", ".ppm", ".gif", ".jp2", ".avif"]
+    content = mutate(rng, picture(rng.choice(suffixes)))
+    suffix = rng.choice([*suffixes, "", ".heic", ".jfif", ".mp4"])
     box.write(OLD | {"photos/A/1.png": picture(), f"photos/A/2{suffix}": content})
     show = (STEP_6, "--headless", "--source", "photos")
     box.run(*rng.choice([show, show, show, (STEP_4, "--photos", "photos")]))
@@ -431,7 +448,21 @@ BREAKS = {
     "a crash": "os.kill(os.getpid(), 11)",
 }
 BREAKS = {name: functools.partial(broken, first) for name, first in BREAKS.items()}
-SERVED = [csv, gz, archive, answers, checkpoint, state, model, pictures, videos, films, flags]
-SERVED += [names, disk]
+SERVED = [
+    csv,
+    gz,
+    tables,
+    archive,
+    answers,
+    checkpoint,
+    state,
+    model,
+    pictures,
+    videos,
+    films,
+    flags,
+    names,
+    disk,
+]
 PROCESSES = [kill, together, resume, long_film]
 FAMILIES = {family.__name__: family for family in SERVED + PROCESSES}
