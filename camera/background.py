@@ -3,6 +3,8 @@
 import queue
 import threading
 
+from plumbing.faults import LEFT
+
 END = object()
 
 
@@ -14,6 +16,7 @@ def run_ahead(items, seconds):
     """
     waiting, closed = queue.Queue(1), threading.Event()
     thread = threading.Thread(target=work, args=(items, waiting, closed), daemon=True)
+    LEFT.append(thread)
     thread.start()
     try:
         while True:

@@ -97,7 +97,7 @@ def teach_from_stream(stream, model, see, view, in_window):
     for now, frame in stream.frames():
         view.trouble = stream.trouble
         if frame is None:
-            if in_window and show(draw(view, lesson)) == "q":
+            if in_window and show(draw(view, lesson), stream.wait_of(now)) == "q":
                 break
             continue
         crop = see(frame, now)
