@@ -103,12 +103,12 @@ def translate(model, frame, now, view, frame_number=None):
 def spell_stream(stream, model, view, logs, recorder, window):
     """Read a stream to its end or until a key ends it; log letters and edits as they come."""
     for frame_number, (now, frame) in enumerate(stream.frames()):
-        view.is_lost = frame is None
-        if not view.is_lost:
+        view.trouble = stream.trouble
+        if frame is not None:
             letters = translate(model, frame, now, view, frame_number)
             log(logs, now, *view.editor.follow(letters))
         pixels = render(view) if recorder or window else None
-        if recorder:
+        if recorder and view.frame is not None:
             recorder.add(now, pixels)
         key = show(pixels, stream.wait_of(now)) if window else ""
         if key == "q":
@@ -137,7 +137,7 @@ def spell(args, model, finder):
             logs.append(stack.enter_context(draft.open("w", encoding="utf-8")))
         if args.record:
             draft = stack.enter_context(growing_file(args.record))
-            recorder = stack.enter_context(Recorder(draft, stream.fps))
+            recorder = stack.enter_context(Recorder(draft, stream))
         mirror = stream.is_camera if args.mirror is None else args.mirror
         title = printable(Path(stream.name).name)
         view = View(speller, args.box, mirror, title, finder=finder, editor=editor)
@@ -166,7 +166,6 @@ def label_pictures(args, model, finder):
 def main(argv=None):
     args = parse_args(argv)
     cv2.setNumThreads(1)  # a frame is too small for two: they wait for each other, both busy
-    args.headless |= args.teach and Path(args.source).is_dir()  # pictures need no window
     if not args.headless:
         check_display()
     model = load_model(args.model)

@@ -51,6 +51,7 @@ def parse_args(argv=None):
     add("--transcript", metavar="FILE", help="write a line for each letter, with its time")
     args = parser.parse_args(argv)
     args.pictures = find_pictures(parser, args.source, args.teach)
+    args.headless |= args.teach and os.path.isdir(args.source)  # pictures need no window
     args.box = args.box or (1.0 if args.pictures else BOX_SHARE)
     check_files(parser, args)
     return args

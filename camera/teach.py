@@ -5,6 +5,7 @@ them, and is used from then on.
 """
 
 import contextlib
+import os
 from functools import cache
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def teach(args, model, finder, center_crop):
 
     `args` are step 6's flags, and `center_crop` is its function.
     """
-    if Path(args.source).is_dir():
+    if os.path.isdir(args.source):
         teach_from_folder(model, args.source)
         return
     view = View(None, args.box, False, "", finder=finder)
@@ -94,7 +95,10 @@ def teach_from_stream(stream, model, see, view, in_window):
     """
     lesson = Lesson(order_letters(model.alphabet))
     for now, frame in stream.frames():
+        view.trouble = stream.trouble
         if frame is None:
+            if in_window and show(draw(view, lesson), stream.wait_of(now)) == "q":
+                break
             continue
         crop = see(frame, now)
         image, read_as, is_hand = look(model, crop)
@@ -161,7 +165,7 @@ def draw(view, lesson):
     last = lesson.taken[-1] if lesson.taken else None
     if box:
         draw_box(pixels, box, lesson.progress, AMBER)
-    words = f"{lesson.letter}: {lesson.wish or 'sign it and hold still'}"
+    words = view.trouble or f"{lesson.letter}: {lesson.wish or 'sign it and hold still'}"
     draw_advice(pixels, words if lesson.letter else "Done", WHITE)
     chart = read_chart()
     if lesson.letter and chart is not None:

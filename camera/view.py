@@ -34,6 +34,7 @@ BAR = 58  # pixels, the height of the text along the bottom
 SUGGESTED = 200  # pixels, the width of a suggestion with its key
 HELP_ROW = 32  # pixels from a line of the help to the next
 SEEN_SIDE = 112  # pixels, what the model sees
+BLANK = np.full((VIEW_HEIGHT, NARROW, 3), 60, np.uint8)  # shown until a frame comes
 
 
 @dataclass
@@ -47,7 +48,7 @@ class View:
     note: str = ""  # shown in place of advice
     finder: object = None  # a camera.hand.HandFinder while the hand is followed
     offers_keys: bool = True
-    is_lost: bool = False  # the camera gives no frames
+    trouble: str = ""  # why the camera gives no frames, shown in place of advice
     page: str = ""  # "help" or "signs", shown over the frame
     frame: np.ndarray | None = None  # BGR uint8 (H, W, 3)
     square: tuple | None = None  # (left, top, side), pixels, of the hand that is followed
@@ -78,7 +79,7 @@ def render(view):
         draw_box(pixels, box, view.speller.progress, colour)
     draw_letters(pixels, view.speller, colour)
     draw_image(pixels, view)
-    note = "Camera lost: trying again" if view.is_lost else view.note or view.editor.fault
+    note = view.trouble or view.note or view.editor.fault
     draw_advice(pixels, *((note, WHITE) if note else (advice, colour)))
     draw_text(pixels, view)
     if view.page == "help":
@@ -122,7 +123,7 @@ def lay_out(view):
     them, None without one. The centred box always has BOX_SIDE pixels, in the middle. Where the
     hand is followed, the whole frame is seen, above the text.
     """
-    height, width = view.frame.shape[:2]
+    height, width = (BLANK if view.frame is None else view.frame).shape[:2]
     room = np.clip(VIEW_HEIGHT * width // height // 2 * 2, NARROW, WIDE)  # codecs: even
     if not view.finder:
         scale = BOX_SIDE / (min(height, width) * view.box)
@@ -141,11 +142,12 @@ def lay_out(view):
 
 def place_frame(view, scale, room):
     """Scale the frame and centre it in a room (height, width): BGR uint8 (height, width, 3)."""
-    lengths, room = np.array(view.frame.shape[:2]), np.array(room)
+    frame = BLANK if view.frame is None else view.frame
+    lengths, room = np.array(frame.shape[:2]), np.array(room)
     shown = np.minimum(lengths, np.ceil(room / scale).astype(int))
     (top, left), (bottom, right) = (lengths - shown) // 2, (lengths + shown) // 2
     size = np.clip(np.rint(shown * scale).astype(int), 1, room)
-    part = view.frame[top:bottom, left:right]
+    part = frame[top:bottom, left:right]
     part = cv2.resize(part, size[::-1], interpolation=cv2.INTER_AREA)
     part = cv2.flip(part, 1) if view.mirror else part
     (top, left), (bottom, right) = (room - size) // 2, (room - size + 1) // 2

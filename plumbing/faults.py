@@ -17,6 +17,7 @@ SIGNALS = [  # that end a program; Windows has no SIGHUP
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]
 ENDING = []  # the signals that came to end the script
+LEFT = []  # threads that may run when it ends: they wait for what may never come
 
 
 class UserError(Exception):
@@ -50,6 +51,8 @@ def run(main):
             if is_own:
                 signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt
                 give_up_output()
+                if any(thread.is_alive() for thread in LEFT):
+                    end_beside_threads(sys.exc_info()[1])
 
 
 @contextlib.contextmanager
@@ -103,6 +106,21 @@ def end_later(dropped):
     return Timer(0.05, interrupt_main, [number]).start()
 
 
+def end_beside_threads(error):
+    """End the process as the exception `error` does, None for success, with threads at work.
+
+    Python would take its objects and libraries apart under their feet, and crash.
+    """
+    if error is not None and not isinstance(error, SystemExit):
+        return
+    code = error.code if error else 0
+    if isinstance(code, str):
+        with contextlib.suppress(OSError):
+            print(code, file=sys.stderr, flush=True)
+        code = 1
+    os._exit(code or 0)
+
+
 def exit_now():
     """End a script that has done its work, without taking its objects apart.
 
@@ -142,8 +160,9 @@ def in_background(function, stop, seconds):
         except Exception as error:
             answer.set_exception(error)
 
+    LEFT.append(Thread(target=work, daemon=True))
     try:
-        Thread(target=work, daemon=True).start()
+        LEFT[-1].start()
         return answer.result(seconds)
     except BaseException:
         stop()

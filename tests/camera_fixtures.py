@@ -171,9 +171,9 @@ class FakeCapture:
         self.plays, self.fps, self.length = list(plays), fps, length
         self.opened = self.released = 0
 
-    def __call__(self, source, reader=cv2.CAP_ANY):
+    def __call__(self, source, reader=cv2.CAP_ANY, params=()):
         if isinstance(source, str) and Path(source).exists() and Path(source).stat().st_size:
-            return REAL_CAPTURE(source, reader)
+            return REAL_CAPTURE(source, reader, params)
         self.open(source, reader)
         return self
 

@@ -1,7 +1,10 @@
 """A hundred runs of the harness of `make fuzz`, which starts by checking itself."""
 
+import pytest
+
 from tools.fuzz import __main__ as fuzz
 from tools.fuzz.families import BREAKS
+from tools.fuzz.films import find_ffmpeg
 
 QUICK = ["csv", "gz", "tables", "model", "pictures", "videos", "flags", "kill"]
 
@@ -23,3 +26,10 @@ def test_a_broken_promise_is_shown_with_the_command_that_repeats_it(monkeypatch,
     assert fuzz.main(["--family", "names", "--seed", "5", "--runs", "1"]) == 1
     shown = "--family names --seed 5 --only 0: 'checkpoint.pth' was changed"
     assert shown in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not find_ffmpeg(), reason="needs ffmpeg")
+def test_films_of_many_kinds_are_read_to_their_ends(monkeypatch, capsys):
+    monkeypatch.setattr(fuzz, "self_check", lambda *_: None)
+    status = fuzz.main(["--family", "films", "--seed", "4", "--runs", "20", "--jobs", "1"])
+    assert status == 0, capsys.readouterr().out

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -26,7 +27,7 @@ def test_a_recording_has_the_videos_frames(suffix, tmp_path, video, headless):
 
 
 def test_a_recording_keeps_the_times_of_an_uneven_camera(tmp_path):
-    with Recorder(tmp_path / "r.avi", 10) as recorder:
+    with Recorder(tmp_path / "r.avi", SimpleNamespace(fps=10)) as recorder:
         for now in (5.0, 5.01, 5.02, 5.1, 5.5, 6.0):
             recorder.add(now, np.full((48, 64, 3), round(now * 20), np.uint8))
     values = [round(frame.mean() / 2) / 10 for frame in frames_of(tmp_path / "r.avi")]
@@ -34,8 +35,18 @@ def test_a_recording_keeps_the_times_of_an_uneven_camera(tmp_path):
     assert values == pytest.approx(expected, abs=0.11)
 
 
+@pytest.mark.parametrize("suffix", [".avi", ".mp4"])
+@pytest.mark.parametrize("count", [1, 2, 13])
+@pytest.mark.parametrize("fps", [0.1, 29.97, 240])
+def test_a_recording_of_any_length_is_whole(suffix, count, fps, tmp_path):
+    with Recorder(tmp_path / f"r{suffix}", SimpleNamespace(fps=fps)) as recorder:
+        for frame in range(count):
+            recorder.add(frame / fps, np.full((48, 64, 3), 9 * frame, np.uint8))
+    assert len(list(frames_of(tmp_path / f"r{suffix}"))) == count
+
+
 def test_frames_that_change_their_size_are_recorded(tmp_path):
-    with Recorder(tmp_path / "r.avi", 10) as recorder:
+    with Recorder(tmp_path / "r.avi", SimpleNamespace(fps=10)) as recorder:
         for frame, shape in enumerate([(48, 64, 3), (64, 48, 3), (480, 640, 3)]):
             recorder.add(frame / 10, np.full(shape, 99, np.uint8))
     assert [frame.shape for frame in frames_of(tmp_path / "r.avi")] == [(48, 64, 3)] * 3

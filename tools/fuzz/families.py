@@ -29,6 +29,7 @@ from tools.fuzz.damage import (
     pack,
     picture,
 )
+from tools.fuzz.films import find_ffmpeg, make_film
 from tools.fuzz.tables import plain_lines, reshape
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -190,6 +191,22 @@ def videos(rng, box):
     box.write(OLD | {f"film{suffix}": mutate(rng, film(suffix, codec=codec))})
     flags = rng.choice([[], ["--transcript", "letters.txt"], ["--record", "view.avi"]])
     box.run(STEP_6, "--headless", "--source", f"film{suffix}", *flags)
+
+
+def films(rng, box):
+    """Read films of many kinds: a whole one is read to its end, and one cut short is not."""
+    if not find_ffmpeg():
+        raise Skip("ffmpeg is missing")
+    content = b""
+    while not content:  # not every container takes every kind
+        suffix, content = make_film(rng)
+    is_whole, name = rng.random() < 0.7, f"film{suffix}"
+    content = content if is_whole else content[: rng.randrange(len(content))]
+    box.write(OLD | {name: content})
+    flags = rng.choice([[], ["--transcript", "letters.txt"], ["--record", "view.avi"]])
+    status = box.run(STEP_6, "--headless", "--source", name, *flags)
+    if is_whole and status:
+        box.fault("status", status, "for a whole film")
 
 
 FLAGS = {
@@ -442,6 +459,7 @@ SERVED = [
     model,
     pictures,
     videos,
+    films,
     flags,
     names,
     disk,
