@@ -212,7 +212,7 @@ class FakeFinder:
         return SimpleNamespace(box=square, landmarks=landmarks, is_right=1.0)
 
     def read(self, hand):
-        return np.full(24, 1 / 24, np.float32)
+        return np.ones(24, np.float32)  # doubts nothing that the picture says
 
 
 def sign_at(letter, square, shape=(240, 320)):
