@@ -23,6 +23,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from camera.edits import handle_key, make_editor
 from camera.flags import BOX_SHARE, parse_args  # noqa: F401
 from camera.hand import HandFinder, agree, crop_square
 from camera.learn import FOLDER, use_hand
@@ -38,7 +39,6 @@ from plumbing.faults import UserError, printable, run
 from plumbing.files import growing_file
 
 ANY_KEY = "Any key: next   Q: end"
-PAGES = {"h": "help", "s": "signs"}  # that a key shows or hides
 
 
 def center_crop(frame, box=1.0):
@@ -106,47 +106,19 @@ def spell_stream(stream, model, view, logs, recorder, window):
         view.trouble = stream.trouble
         if frame is not None:
             letters = translate(model, frame, now, view, frame_number)
-            log(logs, now, view.speller.replaces_last and "BACKSPACE", *letters)
+            log(logs, now, *view.editor.follow(letters))
         pixels = render(view) if recorder or window else None
         if recorder and view.frame is not None:
             recorder.add(now, pixels)
         key = show(pixels, stream.wait_of(now)) if window else ""
         if key == "q":
             break
-        log(logs, now, handle_key(key, view))
-
-
-def handle_key(key, view):
-    """Do what a key asks for; "" is none. Returns the edit to log, or None."""
-    speller = view.speller
-    if key:
-        view.note = ""
-    if key in PAGES:
-        view.page = PAGES[key] if view.page != PAGES[key] else ""
-    if key == "f":
-        toggle_follow(view)
-    edits = {
-        " ": ("SPACE", speller.text + " "),
-        "\b": ("BACKSPACE", speller.text[:-1]),
-        "\x7f": ("BACKSPACE", speller.text[:-1]),
-        "c": ("CLEAR", ""),
-    }
-    edit, speller.text = edits.get(key, (None, speller.text))
-    return edit
-
-
-def toggle_follow(view):
-    """Follow the hand, or stop. Where the finder cannot be loaded, a note says so."""
-    try:
-        view.finder = None if view.finder else HandFinder()
-    except UserError as error:  # the text so far is worth more
-        view.note = str(error)
-    view.speller.forget()  # the box jumps: this is no movement of the hand
+        log(logs, now, *handle_key(key, view))
 
 
 def log(files, now, *entries):
-    """Write letters or edits with their time, a line each, into files; None writes nothing."""
-    for entry in filter(None, entries):
+    """Write letters, edits and suggestions with their time, a line each, into files."""
+    for entry in entries:
         for file in files:
             print(f"{now:.2f}\t{entry}", file=file, flush=True)
 
@@ -154,8 +126,10 @@ def log(files, now, *entries):
 def spell(args, model, finder):
     """Spell what a camera or video shows, and print the text, whatever ends it."""
     speller = Speller(model.alphabet, args.threshold or model.threshold, args.hold)
+    editor = make_editor(speller, args)
     logs, recorder = [sys.stdout] if args.headless else [], None
     with contextlib.ExitStack() as stack:
+        stack.callback(editor.close)
         stream = stack.enter_context(contextlib.closing(Stream(args.source)))
         stack.callback(lambda: print("Spelled:", speller.text or "nothing", flush=True))
         if args.transcript:
@@ -165,8 +139,9 @@ def spell(args, model, finder):
             draft = stack.enter_context(growing_file(args.record))
             recorder = stack.enter_context(Recorder(draft, stream))
         mirror = stream.is_camera if args.mirror is None else args.mirror
-        view = View(speller, args.box, mirror, printable(Path(stream.name).name), finder=finder)
-        stack.callback(lambda: log(logs, speller.now, *(speller.finish() or ())))
+        title = printable(Path(stream.name).name)
+        view = View(speller, args.box, mirror, title, finder=finder, editor=editor)
+        stack.callback(lambda: log(logs, speller.now, *editor.finish()))
         spell_stream(stream, model, view, logs, recorder, not args.headless)
 
 

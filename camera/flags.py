@@ -42,6 +42,10 @@ def parse_args(argv=None):
     )
     add("--threshold", type=share, help="least probability of a letter (the model's own)")
     add("--mirror", action=argparse.BooleanOptionalAction, help="mirror the view (cameras: yes)")
+    add("--words", metavar="FILE", help="suggest the words of a list, one a line")
+    add("--no-words", action="store_true", help="suggest no words")
+    add("--speak", action="store_true", help="say each word when it ends")
+    add("--space", metavar="SECONDS", type=seconds, help="a hand away for so long spells a space")
     add("--headless", action="store_true", help="print the letters, without a window")
     add("--record", metavar="FILE", help="write what the window shows, as .avi or .mp4")
     add("--transcript", metavar="FILE", help="write a line for each letter, with its time")
@@ -74,7 +78,7 @@ def check_files(parser, args):
     if any(name.encode(errors="replace").decode() != name or not name for name in names):
         parser.error("a file's name is empty or not in UTF-8, and OpenCV takes no other")
     if len({os.path.realpath(name) for name in names}) < len(names):
-        parser.error("--source, --model, --record and --transcript must not be the same file")
+        parser.error("the files that flags name must not be the same file")
     special = args.record and os.path.exists(args.record) and not os.path.isfile(args.record)
     if args.record and (special or Path(args.record).suffix.lower() not in CODECS):
         parser.error(f"--record: {args.record} is no file that ends in {' or '.join(CODECS)}")

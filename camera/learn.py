@@ -61,7 +61,6 @@ EMPTY_SHARE = 0.3  # of images without a hand; the pictures weigh 1 if all lette
 SHIFTED_SHARE = 2.5  # if none are taught
 HANDS_SHARE = 0.7  # of rehearsed hands
 MOVED_SHARE = 2.1  # of the same, moved, where letters are left untaught
-LANDMARKS_SHARE = 0.3  # of a taught model, which reads pictures better than landmarks are read
 CERTAIN = 0.85  # least target of a picture's letter, where others are left untaught
 BATCH_SIZE = 128
 STEPS, TRIAL_STEPS = 150, 100  # of learning, and of each trial in cross-validation
@@ -502,7 +501,7 @@ def taught(model, learned):
         options.add_initializer(name, value)
     session = ort.InferenceSession(model.path, options, providers=["CPUExecutionProvider"])
     session.layers = values  # it reads them where they lie
-    return replace(model, session=session, landmarks_share=LANDMARKS_SHARE)
+    return replace(model, session=session, is_taught=True)
 
 
 # ---------------------------------------------------------------- the folder

@@ -40,7 +40,7 @@ class Model:
     views: int = 1  # of a picture that it is asked about, the first of `make_views`
     no_hand_logit: float = -np.inf  # the tutorial's model knows no such class
     threshold: float = 0.53  # least probability of a letter; ours, the tutorial has none
-    landmarks_share: float = 0.5  # of what is read where the hand is followed; else the picture's
+    is_taught: bool = False  # whether it knows its user's signs (camera/learn.py)
     is_softmax: bool = False  # gives probabilities, whose logarithms are logits
 
     @property

@@ -12,14 +12,25 @@ from camera.motion import STARTS_WITH, WINDOW, Motion
 # words are read at three paces.
 HOLD = 0.6  # seconds that a letter is held which stands alone
 QUICK = 0.13  # share of HOLD that a certain letter of a word is held
-CERTAIN, DOUBT = 0.8, 8.0  # below this probability it takes longer, by this times what it lacks
+CERTAIN, DOUBT = 0.65, 8.0  # below this probability it takes longer, by this times what it lacks
 TOGETHER = 1.5  # seconds from one letter of a word to the next, at most
 SMOOTHING = 0.12  # seconds, time constant of the moving average while the hand rests
 HAND = 0.95  # least sum of the letters' probabilities to add one; the rest is that of no hand
 RELEASE = 0.25  # seconds without a hand after which all but the text is forgotten
 GAP = 1.0  # seconds between two frames after which it is, too
+GLIMPSE, MOST_GLIMPSES = 0.06, 3  # seconds of a rest that adds no letter; of these, how many
 ENDS = 0.8  # share of its time that the last letter of a film must have been held
 State = Enum("State", "NO_HAND UNSURE MOVING HOLDING ADDED")
+
+
+@dataclass
+class Glimpse:
+    """What was read in a rest of the hand that added no letter."""
+
+    mean: np.ndarray | float = 0.0  # of the probabilities, float32 (letters,)
+    frames: int = 0
+    seconds: float = 0.0
+    waits: bool = False  # whether a letter waits that may be added yet
 
 
 @dataclass
@@ -58,6 +69,13 @@ class Speller:
     waiting_seen: float = -np.inf  # when it was last held
     waiting_left: bool = False  # whether the hand moved since
     probabilities: np.ndarray | None = None  # smoothed, float32 (letters,)
+    mean: np.ndarray | None = None  # of the probabilities while the letter is held
+    frames: int = 0  # that `mean` is of
+    waiting_mean: np.ndarray | None = None
+    means: list = field(default_factory=list)  # of each letter that the last update added, a list:
+    # the glimpses before it and its mean, which still changes while the hand goes on to rest
+    glimpses: list = field(default_factory=list)  # means of rests since, in which none was added
+    glimpse: Glimpse = field(default_factory=lambda: Glimpse())  # of the rest now
     now: float = 0.0
     hand_seen: float = -np.inf
 
@@ -72,7 +90,7 @@ class Speller:
         image: what the model saw, grey uint8 (S, S); None where no hand is found
         hand: a camera.hand.Hand; None where the hand is not followed
         """
-        elapsed, self.now, self.replaces_last = now - self.now, now, False
+        elapsed, self.now, self.replaces_last, self.means = now - self.now, now, False, []
         if elapsed <= GAP:
             return self.take(probabilities, elapsed, image, hand)
         ended = self.finish()
@@ -91,6 +109,10 @@ class Speller:
             return self.replace(sign)
         self.read()
         self.state = self.find_state()
+        if self.state in (State.HOLDING, State.ADDED):
+            self.frames += 1
+            self.mean += (probabilities - self.mean) / np.float32(self.frames)
+        self.glance(probabilities, elapsed)
         return self.hold_on(elapsed) if self.state == State.HOLDING else ""
 
     def finish(self):
@@ -119,8 +141,13 @@ class Speller:
         """Forget the letter that is read and those before: the next may be any."""
         self.probabilities = np.zeros(len(self.alphabet), np.float32)
         self.letter = self.added = self.waiting = None
+        self.start_mean()
         self.held = self.evidence = self.progress = 0.0
         self.motion.fastest = np.inf
+
+    def start_mean(self):
+        """Begin to average the probabilities of a letter."""
+        self.mean, self.frames = np.zeros(len(self.alphabet), np.float32), 0
 
     def smooth(self, probabilities, elapsed):
         """Bring a frame into the moving average, faster while the hand moves."""
@@ -136,7 +163,28 @@ class Speller:
         letter = self.motion.drawn or (self.alphabet[best] if is_likely else None)
         if letter != self.letter or not self.is_hand:
             self.held = self.evidence = self.progress = 0.0
+            self.start_mean()
         self.letter = letter
+
+    def glance(self, probabilities, elapsed):
+        """Keep what is read while the hand rests, though too briefly or in doubt."""
+        glimpse, count = self.glimpse, np.float32(self.glimpse.frames + 1)
+        if self.motion.rests and self.is_hand and self.state is not State.ADDED:
+            glimpse.frames += 1
+            glimpse.seconds += elapsed
+            glimpse.mean = glimpse.mean + (probabilities - glimpse.mean) / count
+            glimpse.waits = self.letter is not None and self.letter == self.waiting
+        elif glimpse.frames:
+            if glimpse.seconds >= GLIMPSE and self.state is not State.ADDED:
+                self.glimpses = [*self.glimpses, glimpse][-MOST_GLIMPSES:]
+            self.glimpse = Glimpse()
+
+    def take_glimpses(self):
+        """Return the means of the glimpses since the last letter, and forget them."""
+        waited = self.confirms
+        means = [g.mean for g in self.glimpses if not (g.waits and waited)]
+        self.glimpses, self.glimpse = [], Glimpse()
+        return means
 
     def find_state(self):
         """Return what the hand does."""
@@ -160,6 +208,7 @@ class Speller:
             return self.add(self.letter)
         if self.evidence > 1 - 1e-6:
             self.waiting, self.waiting_seen, self.waiting_left = self.letter, self.now, False
+            self.waiting_mean = self.mean
         return ""
 
     @property
@@ -171,6 +220,9 @@ class Speller:
     def add(self, letter):
         """Add a letter to the text, after the one that waits for it. Return what is added."""
         self.letter = letter
+        glimpses = self.take_glimpses()
+        self.means += [[self.waiting_mean]] if self.confirms else []
+        self.means.append([*glimpses, self.mean])
         letters = self.waiting + letter if self.confirms else letter
         self.text += letters
         self.added, self.added_at, self.waiting, self.state = letter, self.now, None, State.ADDED

@@ -7,12 +7,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from camera.edits import HAND_SEEN, Editor
 from camera.pictures import read_picture
 
-KEYS = {  # that step 6's handle_key knows, as the help shows them
+KEYS = {  # that camera/edits.py knows, as the help shows them
+    "1 2 3": "take a suggestion",
     "SPACE": "add a space",
-    "BACKSPACE": "delete the last letter",
+    "BACKSPACE": "take back the last",
     "C": "clear the text",
+    "T": "copy the text",
     "F": "follow the hand, or stop",
     "S": "show or hide the signs",
     "H": "show or hide this help",
@@ -20,8 +23,6 @@ KEYS = {  # that step 6's handle_key knows, as the help shows them
 }
 MOVES = {"sign J": "I, then draw a J", "sign Z": "point, then draw a Z"}  # in the window's help
 CHART = Path(__file__).parents[1] / "docs/signs.png"  # the 26 signs
-HAND_SEEN = 0.5  # sum of the letters' probabilities: 95 % of images without a hand have less, and
-# 2 % of the hands whose letter is uncertain
 FONT = cv2.FontFace("sans")
 WHITE, SOFT, DIM, DARK = (255,) * 3, (205,) * 3, (95,) * 3, (24,) * 3
 AMBER, GREEN = (60, 190, 255), (130, 225, 120)  # BGR: being held, added
@@ -30,6 +31,8 @@ VIEW_HEIGHT, NARROW, WIDE = 480, 640, 854  # pixels: the view, 4:3 to 16:9
 BOX_SIDE = 336  # pixels, the centred box
 PANEL = 138  # pixels, the width of what is in the corners
 BAR = 58  # pixels, the height of the text along the bottom
+SUGGESTED = 200  # pixels, the width of a suggestion with its key
+HELP_ROW = 32  # pixels from a line of the help to the next
 SEEN_SIDE = 112  # pixels, what the model sees
 BLANK = np.full((VIEW_HEIGHT, NARROW, 3), 60, np.uint8)  # shown until a frame comes
 
@@ -51,6 +54,10 @@ class View:
     square: tuple | None = None  # (left, top, side), pixels, of the hand that is followed
     image: np.ndarray | None = None  # what the model sees, grey uint8 (S, S); None: no hand
     latency: cv2.TickMeter = field(default_factory=cv2.TickMeter)  # from frame to letter
+    editor: Editor | None = None  # of the speller's text
+
+    def __post_init__(self):
+        self.editor = self.editor or Editor(self.speller)
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,7 @@ def render(view):
         draw_box(pixels, box, view.speller.progress, colour)
     draw_letters(pixels, view.speller, colour)
     draw_image(pixels, view)
-    note = view.trouble or view.note
+    note = view.trouble or view.note or view.editor.fault
     draw_advice(pixels, *((note, WHITE) if note else (advice, colour)))
     draw_text(pixels, view)
     if view.page == "help":
@@ -236,17 +243,30 @@ def draw_advice(pixels, words, colour):
 
 
 def draw_text(pixels, view):
-    """Write the text along the bottom, its end if it is long, and what keys there are."""
+    """Write the text along the bottom, its end if it is long, suggestions, and keys."""
     width = pixels.shape[1]
     darken(pixels, 0, VIEW_HEIGHT - BAR, width, VIEW_HEIGHT)
     keys = name_keys(view)
     write(pixels, keys, width - 16, VIEW_HEIGHT - 20, 15, SOFT, RIGHT, 400)
     room = width - 50 - measure(keys, 15, 400)
+    if view.editor.suggestions:
+        room -= SUGGESTED
+        draw_suggestions(pixels, view.editor.suggestions, 18 + room)
     if view.speller.text:
         words = cut_start(view.speller.text + "_", 36, room)
         write(pixels, words, 18, VIEW_HEIGHT - 17, 36)
     else:
         write(pixels, cut_end(view.title, 20, room), 18, VIEW_HEIGHT - 17, 20, SOFT)
+
+
+def draw_suggestions(pixels, suggestions, x):
+    """List up to three suggestions, each after its key, to the right of x."""
+    room = SUGGESTED - 26
+    for number, word in enumerate(suggestions):
+        y = VIEW_HEIGHT - BAR + 17 + 18 * number
+        size = max(11, min(16, int(16 * room / measure(word, 16))))
+        write(pixels, f"{number + 1}", x + 12, y, 16, AMBER, CENTRE)
+        write(pixels, cut_end(word, size, room), x + 24, y, size, SOFT if number else WHITE)
 
 
 def name_keys(view):
@@ -260,13 +280,15 @@ def name_keys(view):
 
 
 def draw_help(pixels):
-    """List the keys, and how J and Z are signed."""
+    """List the keys, and how J and Z are signed, above the text."""
     rows = KEYS | MOVES
-    x, top = pixels.shape[1] // 2, VIEW_HEIGHT // 2 - 17 * len(rows) - 15
-    darken(pixels, x - 165, top, x + 165, VIEW_HEIGHT - top, 0.12)
+    x, half = pixels.shape[1] // 2, HELP_ROW * len(rows) // 2 + 14
+    top = (VIEW_HEIGHT - BAR) // 2 - half
+    darken(pixels, x - 165, top, x + 165, top + 2 * half, 0.12)
     for row, (key, meaning) in enumerate(rows.items()):
-        write(pixels, key, x - 48, top + 40 + 34 * row, 17, AMBER, RIGHT)
-        write(pixels, meaning, x - 34, top + 40 + 34 * row, 17, weight=500)
+        y = top + 36 + HELP_ROW * row
+        write(pixels, key, x - 48, y, 17, AMBER, RIGHT)
+        write(pixels, meaning, x - 34, y, 17, weight=500)
 
 
 def draw_chart(pixels):

@@ -145,10 +145,13 @@ def start(capsys):
 
 @pytest.fixture
 def headless(start, model_path):
-    """A function that runs the script without a window, and gives the lines that it prints."""
+    """A function that runs the script without a window, and gives the lines that it prints.
+
+    It suggests no words; tests/test_edits.py tells of those.
+    """
 
     def run(source, *options, model=model_path):
-        done = start("--model", model, "--source", source, "--headless", *options)
+        done = start("--model", model, "--source", source, "--headless", "--no-words", *options)
         assert done.returncode == 0, done.stderr
         assert not done.stderr
         named, *lines = done.stdout.splitlines()

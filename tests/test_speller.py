@@ -202,6 +202,42 @@ def test_text_may_be_edited_between_frames():
     assert speller.text == "A B"
 
 
+# ---------------------------------------------------------------- what was read of each letter
+
+
+def means_of(*parts, **options):
+    """What was read of each letter that is added: letter by letter, the likeliest ones."""
+    found, last = [], None
+    for _, letters, last in watch(*parts, **options):
+        found += last.means if letters else []
+    glimpses = [glimpse.mean for glimpse in last.glimpses]
+    return [[ALPHABET[mean.argmax()] for mean in means] for means in [*found, glimpses]]
+
+
+def test_each_letter_has_the_mean_of_what_was_read_while_it_was_held():
+    speller, means = Speller(ALPHABET, THRESHOLD), []
+    film = rest("A", 1.0, 0.9), rest("A", 1.0, 0.5), move("B", 0.3, 0.97)
+    for _, letters, _ in watch(*film, speller=speller):
+        means += speller.means if letters else []
+    [[mean]] = means
+    assert mean[ALPHABET.index("A")] == pytest.approx(0.7, abs=0.03)
+    assert mean[ALPHABET.index("B")] < 0.05
+
+
+def test_letters_that_are_added_at_once_have_a_mean_each():
+    fast = [part for letter in "WORD" for part in (rest(letter, 0.25), move(seconds=0.2))]
+    assert means_of(*fast) == [["W"], ["O"], ["R"], ["D"], []]
+
+
+def test_what_is_held_too_briefly_or_in_doubt_is_a_glimpse():
+    alone = rest("W", 0.25), move(seconds=TOGETHER + 0.3), rest("O", 2.0), move()
+    assert means_of(*alone) == [["W", "O"], []]
+    doubtful = rest("O", 2.0), move(), rest("A", 0.5, THRESHOLD - 0.05), move()
+    assert means_of(*doubtful) == [["O"], ["A"]]
+    many = [part for letter in "CDEFG" for part in (rest(letter, 0.25), move(seconds=1.6))]
+    assert means_of(*many) == [["E", "F", "G"]]
+
+
 # ---------------------------------------------------------------- J and Z
 class Drawing(Motion):
     """Stands for a Motion that reads a sign at a time."""

@@ -27,6 +27,7 @@ from camera_fixtures import (
 )
 from conftest import ROOT, assert_one_line, shell
 
+import camera.edits
 import step_6_camera
 from camera.flags import SIGNED
 from camera.hand import HandFinder
@@ -57,8 +58,9 @@ def test_the_film_that_comes_with_it_is_spelled_as_a_user_does_it(workdir, monke
     done = shell("step_6_camera.py", "--source", ROOT / "data/hello.mp4", "--headless")
     assert done.returncode == 0
     assert not done.stderr
-    named, *letters, spelled = done.stdout.splitlines()
+    named, *letters, words, spelled = done.stdout.splitlines()
     assert named.startswith(f"Model: {ROOT / 'pretrained/signlanguage.onnx'}, reads ")
+    assert words.split("\t")[1:] == ["WORDS", "HELLO HELD HELL"]
     assert spelled == "Spelled: " + "".join(line.split("\t")[1] for line in letters)
     assert len(letters) >= 4
     assert sorted(workdir.rglob("*")) == [workdir / "HOME", workdir / "TMPDIR"]
@@ -229,32 +231,6 @@ def test_transcripts_go_through_links_devices_and_pipes(
     assert files_in(workdir) == ["link.txt", "pipe.txt", "real.txt"]
 
 
-def test_keys_edit_the_text(model):
-    view = view_of(model, sign("A"), text="AB")
-    steps = [(" ", "SPACE", "AB "), ("\b", "BACKSPACE", "AB"), ("\x7f", "BACKSPACE", "A")]
-    steps += [("h", None, "A"), ("x", None, "A"), ("", None, "A"), ("c", "CLEAR", "")]
-    for key, edit, text in [*steps, ("\b", "BACKSPACE", "")]:
-        assert (handle_key(key, view), view.speller.text) == (edit, text)
-
-
-def test_every_key_that_the_help_names_does_something(model, monkeypatch):
-    monkeypatch.setattr(step_6_camera, "HandFinder", lambda: FakeFinder(None))
-    presses = {"SPACE": " ", "BACKSPACE": "\b"}
-    for key in KEYS.keys() - {"Q or ESC"}:  # which end the loop
-        view = view_of(model, sign("A"), text="AB", page="")
-        before = view.speller.text, view.page, view.finder
-        handle_key(presses.get(key, key.lower()), view)
-        assert (view.speller.text, view.page, view.finder) != before
-
-
-def test_pages_are_shown_and_hidden_one_at_a_time(model):
-    view, pages = view_of(model, sign("A")), []
-    for key in "hhshhss":
-        handle_key(key, view)
-        pages.append(view.page)
-    assert pages == ["help", "", "signs", "help", "", "signs", ""]
-
-
 # ---------------------------------------------------------------- following the hand
 
 
@@ -290,18 +266,6 @@ def test_pictures_are_followed_too(tmp_path, headless, monkeypatch):
     assert headless(tmp_path / "1.png") != [f"{tmp_path}/1.png  K  100%"]
 
 
-def test_the_key_f_follows_the_hand_and_stops(model, monkeypatch):
-    view, finder = view_of(model, sign("A")), FakeFinder(None)
-    monkeypatch.setattr(step_6_camera, "HandFinder", lambda: finder)
-    forgotten = []
-    view.speller.forget = lambda: forgotten.append("what moved in the old box")
-    handle_key("f", view)
-    assert view.finder is finder
-    handle_key("f", view)
-    assert view.finder is None
-    assert len(forgotten) == 2
-
-
 def test_a_finder_that_cannot_be_loaded_is_told(model, video, start, model_path, monkeypatch):
     """By the flag it ends the script; by the key the text so far is kept."""
 
@@ -311,6 +275,7 @@ def test_a_finder_that_cannot_be_loaded_is_told(model, video, start, model_path,
     monkeypatch.setattr(step_6_camera, "HandFinder", fail)
     done = start("--source", video, "--model", model_path, "--headless", "--follow")
     assert_one_line(done, 1, "no hand finder.onnx")
+    monkeypatch.setattr(camera.edits, "HandFinder", fail)
     view = view_of(model, sign("A"), text="AB")
     handle_key("f", view)
     assert (view.finder, view.note, view.speller.text) == (None, "no hand finder.onnx", "AB")

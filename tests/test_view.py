@@ -17,6 +17,7 @@ from camera.view import (
     KEYS,
     NARROW,
     PANEL,
+    SUGGESTED,
     State,
     View,
     advise,
@@ -202,6 +203,40 @@ def test_a_box_beyond_the_border_is_drawn_and_read(model):
         view = view_of(model, sign("B"), finder=FakeFinder(square))
         assert render(view).shape == (480, 640, 3)
         assert view.image.shape == (28, 28)
+
+
+# ---------------------------------------------------------------- suggestions
+
+LONG = ["INTERNATIONALIZATION", "MMMMMMMMMMMMMMMMMMMM", "CONGRATULATIONS"]
+
+
+def with_suggestions(model, suggestions, text="HELO", shape=(480, 640), grey=255, **options):
+    view = view_of(model, np.full((*shape, 3), grey, np.uint8), text=text, **options)
+    view.editor.suggestions = suggestions
+    return view
+
+
+@pytest.mark.parametrize("shape", [(480, 640), (480, 854), (640, 360)])
+@pytest.mark.parametrize("grey", [0, 128, 255])
+def test_suggestions_stand_beside_the_text_in_a_place_of_their_own(shape, grey, model, words):
+    """However long they or the text are: nothing else is written there, and none is cut off."""
+    view = with_suggestions(model, LONG, "W" * 40, shape, grey)
+    there, view.editor.suggestions = render(view), []
+    gone = render(view)
+    assert {"1", "2", "3", "INTERNATIONALIZATION", "CONGRATULATIONS"} <= set(words)
+    x = there.shape[1] - SUGGESTED - 32 - measure("H: help", 15, 400)
+    bar = slice(480 - BAR, 480)
+    assert (there[bar, x - 3 : x + 3].max() <= 0.31 * 255) or grey == 0  # a gap before it
+    assert not np.array_equal(there[bar], gone[bar])
+    assert np.array_equal(there[: 480 - BAR], gone[: 480 - BAR])
+    right = there.shape[1] - 16 - measure("H: help", 15, 400)
+    assert np.array_equal(there[bar, right:], gone[bar, right:])
+
+
+def test_suggestions_stand_where_they_stood_whatever_the_text(model):
+    found = ["HELLO", "HELP", "HELD"]
+    pixels = [render(with_suggestions(model, found, text))[422:, 400:] for text in ("H", "HEL A")]
+    assert np.array_equal(*pixels)
 
 
 # ---------------------------------------------------------------- the 26 signs

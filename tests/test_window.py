@@ -27,7 +27,7 @@ def test_keys_of_the_window_edit_the_text_as_it_grows(play, start, model_path, t
     done = start("--model", model_path, "--transcript", str(tmp_path / "t.txt"))
     assert done.stdout.splitlines()[1:] == ["Spelled: HI"]
     logged = [line.split("\t")[1] for line in (tmp_path / "t.txt").read_text().splitlines()]
-    assert logged == ["H", "SPACE", "BACKSPACE", "I"]
+    assert logged == ["H", "SPACE", "BACKSPACE", "I", "WORDS"]
     assert next(keys, None) is None
 
 
@@ -116,15 +116,17 @@ def wait_until(condition):
 @needs_screen
 def test_keys_pressed_in_the_window(screen, model_path, long_video, tmp_path):
     file = tmp_path / "t.txt"
+    (tmp_path / "words.txt").write_text("hi 3\nhit 2\n")
     options = "--source", long_video, "--model", model_path, "--transcript", file, "--hold", "0.4"
+    options += "--words", tmp_path / "words.txt"
 
     def logged():
         return [line.split("\t")[1] for line in transcript_in(tmp_path).splitlines()]
 
     with window_of(screen, *options) as (script, tool, window):
-        wait_until(lambda: logged() == ["H", "I"])
+        wait_until(lambda: logged() == ["H", "I", "WORDS"])
         tool("key", "--window", window, "Left")  # whose code ends in that of Q
-        for number, key in enumerate(["space", "space", "BackSpace"], start=3):
+        for number, key in enumerate(["2", "BackSpace", "space", "space", "BackSpace"], start=4):
             tool("key", "--window", window, key)
             wait_until(lambda number=number: len(logged()) == number)
         tool("key", "--window", window, "Escape")
@@ -133,7 +135,7 @@ def test_keys_pressed_in_the_window(screen, model_path, long_video, tmp_path):
     assert out == "Spelled: HI \n"
     assert not err
     edits = [line.split("\t")[1] for line in file.read_text().splitlines()]
-    assert edits == ["H", "I", "SPACE", "SPACE", "BACKSPACE"]
+    assert edits == ["H", "I", "WORDS", "TAKE", "UNTAKE", "SPACE", "SPACE", "BACKSPACE"]
 
 
 def close_window(screen, window):
