@@ -37,7 +37,8 @@ def draw_flags(rng):
     """Draw a kind of film: the ending of its name, and flags of ffmpeg."""
     codec = rng.choice(list(CODECS))
     suffix, filters, flags = rng.choice(CODECS[codec]), [], ["-c:v", codec]
-    rate = 25 if codec == "mpeg2video" else rng.choice(RATES)
+    rates = {"mpeg2video": [25], "gif": RATES[2:]}  # of one frame, a GIF is a picture
+    rate = rng.choice(rates.get(codec, RATES))
     filters += [f"fps={rate}"]
     filters += rng.choice([[], ["select=lt(mod(n\\,5)\\,3)"]])  # an uneven clock
     filters += rng.choice([[], [f"setsar={rng.choice(ASPECTS)}"]])
