@@ -1,6 +1,6 @@
 """Measure how often the word that was spelled is suggested.
 
-    python -m tools.benchmark.measure_words PHOTOS
+    python -m tools.benchmark.measure_words PHOTOS [--follow]
     python -m tools.benchmark.measure_words --films 36
 
 PHOTOS/SOURCE/LETTER/ holds pictures of each person. A word of three or more letters is drawn from
@@ -11,9 +11,10 @@ the 4,000 most frequent, and each of its letters is a random picture of one pers
     without J and Z
 
 tells how many letters and words are right as read, and how often the word is the first suggestion
-and among three. --films spells rendered films of words at one and two letters a second instead, as
-the camera script does with --follow, and counts how letters go wrong: camera/words.py has these
-shares.
+and among three. With --follow the landmarks of the hand are read, too, where one is found.
+
+--films spells rendered films of words at one and two letters a second instead, as the camera script
+does with --follow, and counts how letters go wrong: camera/words.py has these shares.
 """
 
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
@@ -29,7 +30,7 @@ import cv2
 import numpy as np
 
 from camera.edits import Editor
-from camera.hand import HandFinder
+from camera.hand import HandFinder, agree
 from camera.model import find_model, load_model
 from camera.pictures import list_pictures, read_picture
 from camera.speller import Speller
@@ -56,14 +57,15 @@ def main(argv=None):
     if args.films:
         measure_films(model, vocabulary, args)
     else:
-        measure_photos(read_people(args.photos, model), model, vocabulary, args)
+        finder = HandFinder() if args.follow else None
+        measure_photos(read_people(args.photos, model, finder), model, vocabulary, args)
 
 
 # ---------------------------------------------------------------- photographs
 
 
-def read_people(folder, model):
-    """Read the pictures of each source.
+def read_people(folder, model, finder=None):
+    """Read the pictures of each source, cut around hands; with a `finder`, landmarks, too.
 
     Returns {source: {letter: probabilities float32 (n, letters)}}.
     """
@@ -72,12 +74,19 @@ def read_people(folder, model):
         letters = {}
         for letter in model.alphabet:
             frames = [read_picture(path) for path in list_pictures(place / letter)]
-            read = [classify(model, frame)[1] for frame in frames if frame is not None]
+            read = [read_hand(model, frame, finder) for frame in frames if frame is not None]
             letters |= {letter: np.array(read)} if read else {}
         people |= {place.name: letters} if letters else {}
     if not people:
         raise UserError(f"{printable(folder)}: no pictures in its SOURCE/A/, SOURCE/B/ and so on")
     return people
+
+
+def read_hand(model, frame, finder):
+    """Read a picture that is cut around a hand: probabilities float32 (letters,)."""
+    probabilities = classify(model, frame)[1]
+    hand = finder and finder.find(frame)
+    return agree(model, probabilities, finder.read(hand)) if hand else probabilities
 
 
 def measure_photos(people, model, vocabulary, args):
@@ -238,6 +247,7 @@ def parse_args(argv=None):
     add("photos", metavar="PHOTOS", nargs="?", help="pictures by source and letter")
     add("--films", type=bounded(int, 1, 10**5), help="measure so many rendered films instead")
     add("--model", metavar="FILE", default=str(find_model()), help="ONNX file (%(default)s)")
+    add("--follow", action="store_true", help="read the landmarks of the hands, too")
     add("--count", type=bounded(int, 1, 10**6), default=200, help="words of each person (200)")
     add("--seed", type=bounded(int, 0, 2**31), default=1, help="same seed, same words (1)")
     add("--workers", type=bounded(int, 1, 1000), default=os.cpu_count(), help="processes to use")
