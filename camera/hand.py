@@ -31,9 +31,9 @@ MARGIN = 1.35  # side of the box by that of the landmarks' box: so training phot
 LOST = 0.3  # seconds during which every frame is searched for a hand that was lost
 STILL, REST = 0.3, 0.05  # sides a second below which a hand is still; seconds without a look then
 SEARCH, SWITCH = 0.1, 1.0  # seconds between two searches: without a hand; for a better one
-AGREED = 0.4  # probability from which a reading does not doubt the other's letter
+AGREED = 0.2  # probability from which a reading does not doubt the other's letter
 LEAST = 1e-6  # probability of any letter, so that no reading rules one out
-TAUGHT_SHARE = 0.4  # weight of what landmarks say beside a taught model
+TAUGHT_SHARE = 0.3  # weight of what landmarks say beside a taught model, instead of a half
 FILLED = 0.7  # of a picture's shorter side has the box of a hand that fills it
 FAR = 0.1  # sides that a hand moved from one frame to the next, so that we look again
 BETTER = 1.3  # another hand is followed instead when it ranks higher by so much
@@ -231,20 +231,21 @@ def list_squares(frame):
 def agree(model, by_picture, by_landmarks):
     """Bring together what a model reads in the picture of a hand and what its landmarks say.
 
-    Probabilities float32 (letters,), both and returned. They are multiplied (a product of experts,
-    Hinton, 2002). Where one of them holds the likeliest letter unlikely, nothing is certain: so
-    gestures stay unread. A taught model knows its user's signs, and landmarks do not: they weigh
-    less. The share of "no hand" is the picture's. Landmarks are read in ALPHABET alone.
+    Probabilities float32 (letters,), both and returned. It is their geometric mean, a logarithmic
+    opinion pool (Genest and Zidek, 1986). Where one of them holds the likeliest letter unlikely,
+    nothing is certain: so gestures stay unread. A taught model knows its user's signs, and
+    landmarks do not: they weigh less. The share of "no hand" is the picture's. Landmarks are read
+    in ALPHABET alone.
     """
     if model.alphabet != ALPHABET:
         return by_picture
     hand = max(float(by_picture.sum()), 1e-6)
-    share = TAUGHT_SHARE if model.is_taught else 1.0
-    both = (by_picture / hand + LEAST) * (by_landmarks + LEAST) ** share
-    best = both.argmax()
+    share = TAUGHT_SHARE if model.is_taught else 0.5
+    mean = (by_picture / hand + LEAST) ** (1 - share) * (by_landmarks + LEAST) ** share
+    best = mean.argmax()
     doubter = by_picture[best] if model.is_taught else min(by_picture[best], by_landmarks[best])
     certainty = min(1.0, doubter / AGREED)
-    return hand * (certainty * both / both.sum() + (1 - certainty) / len(both))
+    return hand * (certainty * mean / mean.sum() + (1 - certainty) / len(mean))
 
 
 def overlap(palm, palms):
