@@ -21,9 +21,6 @@ from camera.view import View
 from plumbing import faults
 from step_6_camera import BOX_SHARE, center_crop, translate
 
-ALPHABET = ALPHABET
-
-
 REAL_CAPTURE = cv2.VideoCapture
 
 
@@ -197,10 +194,13 @@ class FakeCapture:
 
 
 class FakeFinder:
-    """Stands in for HandFinder: finds the hand in squares (left, top, side); None is no hand."""
+    """Stands in for HandFinder: finds the hand in squares (left, top, side); None is no hand.
 
-    def __init__(self, *squares):
-        self.squares, self.times = list(squares), []
+    Its landmarks say `letter`, or else nothing.
+    """
+
+    def __init__(self, *squares, letter=None):
+        self.squares, self.times, self.letter = list(squares), [], letter
 
     def find(self, frame, now=None):
         self.times.append(now)
@@ -212,7 +212,9 @@ class FakeFinder:
         return SimpleNamespace(box=square, landmarks=landmarks, is_right=1.0)
 
     def read(self, hand):
-        return np.ones(24, np.float32)  # doubts nothing that the picture says
+        if self.letter is None:
+            return np.ones(24, np.float32)
+        return np.where(np.array([*ALPHABET]) == self.letter, 0.9, 0.1 / 23).astype(np.float32)
 
 
 def sign_at(letter, square, shape=(240, 320)):

@@ -302,8 +302,8 @@ def test_the_script_prints_suggestions_as_lines_of_their_own(start, model_path, 
 
 
 def test_the_script_spells_a_space_when_the_hand_is_away(headless, tmp_path, monkeypatch):
-    source, square = save_video(tmp_path / "v.avi", ("H", 4.0)), (48, 8, 224)
-    finder = FakeFinder(*[square] * 30, *[None] * 50, square)
+    source, square = save_video(tmp_path / "v.avi", ("H", 6.0)), (48, 8, 224)
+    finder = FakeFinder(*[square] * 60, *[None] * 50, square, letter="H")
     monkeypatch.setattr(step_6_camera, "HandFinder", lambda: finder)
     lines = headless(source, "--follow", "--space", "1", "--box", "1")
     assert [line.split("\t")[-1] for line in lines] == ["H", "SPACE", "H", "Spelled: H H"]

@@ -31,5 +31,5 @@ def test_a_broken_promise_is_shown_with_the_command_that_repeats_it(monkeypatch,
 @pytest.mark.skipif(not find_ffmpeg(), reason="needs ffmpeg")
 def test_films_of_many_kinds_are_read_to_their_ends(monkeypatch, capsys):
     monkeypatch.setattr(fuzz, "self_check", lambda *_: None)
-    status = fuzz.main(["--family", "films", "--seed", "4", "--runs", "20", "--jobs", "1"])
+    status = fuzz.main(["--family", "films", "--seed", "4", "--runs", "8", "--jobs", "1"])
     assert status == 0, capsys.readouterr().out
