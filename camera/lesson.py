@@ -14,7 +14,6 @@ import numpy as np
 STILL = 0.5  # seconds that a hand holds still before its picture is taken
 REST = 0.15  # change over STILL, in standard deviations of the image, that is still
 MOVE = 0.6  # change after which a hand shows something else than in its last picture
-HAND = 0.5  # least probability of any letter where a hand is
 PAUSE = 1.0  # least seconds between two pictures of a letter
 EXTRA = ("come closer", "go back a little", "tilt it a little", "turn it a little")
 

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from camera import learn
+from camera.edits import HAND_SEEN
 from camera.hand import crop_square
 from camera.learn import FOLDER, add_pictures, list_signs
 from camera.lesson import EXTRA, Lesson
@@ -129,7 +130,7 @@ def look(model, crop):
     probabilities = read_letters(model, image)
     best = probabilities.argmax()
     is_sure = probabilities[best] >= model.threshold
-    return image, model.alphabet[best] if is_sure else "", probabilities.sum() >= 0.5
+    return image, model.alphabet[best] if is_sure else "", probabilities.sum() >= HAND_SEEN
 
 
 def keep_picture(letter, crop):
