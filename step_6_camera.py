@@ -94,7 +94,8 @@ def translate(model, frame, now, view, frame_number=None):
     else:
         view.image, probabilities = classify(model, frame, view.box, frame_number, view.square)
         if hand:
-            probabilities = agree(model, probabilities, view.finder.read(hand))
+            by_landmarks = view.finder.read(hand, model.landmarks)
+            probabilities = agree(model, probabilities, by_landmarks)
     letters = view.speller.update(probabilities, now, view.image, hand)
     view.latency.stop()
     return letters
