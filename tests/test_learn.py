@@ -12,6 +12,7 @@ from conftest import ROOT
 
 import step_2_dataset
 from camera import learn
+from camera.layers import backward, encode
 from camera.model import average_views, load_model
 from plumbing.faults import UserError
 
@@ -134,7 +135,7 @@ def test_gradients_are_those_of_the_loss():
         return learn.forward(layers, features)[-1]
 
     error = learn.softmax(forward(), 0.0) - targets
-    gradients = learn.backward(layers, learn.forward(layers, features), error[:, :-1])
+    gradients = backward(layers, learn.forward(layers, features), error[:, :-1])
     for layer, gradient in zip(layers, gradients, strict=True):
         for place in np.ndindex(layer.shape):
             before = layer[place]
@@ -198,7 +199,7 @@ def test_nothing_was_taught(model, tmp_path, monkeypatch):
 def test_it_learns_anew_for_another_model(model, my_hand, moments, tmp_path, capsys):
     learn.teach(model, my_hand)
     other = tmp_path / "other.onnx"
-    other.write_bytes(model.path.read_bytes() + learn.encode(6, b"another one"))  # a comment
+    other.write_bytes(model.path.read_bytes() + encode(6, b"another one"))  # a comment
     other = load_model(other)
     with pytest.raises(UserError, match="another model"):
         learn.load(other)

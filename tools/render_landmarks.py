@@ -2,8 +2,9 @@
 
     python -m tools.render_landmarks
 
-data/rendered_landmarks.npy: float16 (M, 21, 3), in pixels, of all letters. They are no person's. The
-same seed gives the same file, up to rounding.
+    data/rendered_landmarks.npy: float16 (M, 21, 3), in pixels, of all letters
+
+They are no person's. The same seed gives the same file, up to rounding.
 """
 
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
@@ -51,10 +52,9 @@ def find_landmarks(count, seed):
 
 def parse_args(argv):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--count", type=bounded(int, 1, 10**6), default=720, help="hands (720)")
-    parser.add_argument(
-        "--seed", type=bounded(int, 0, 2**31), default=3, help="same seed, same hands"
-    )
+    add = parser.add_argument
+    add("--count", type=bounded(int, 1, 10**6), default=720, help="hands that are rendered (720)")
+    add("--seed", type=bounded(int, 0, 2**31), default=3, help="same seed, same hands (3)")
     return parser.parse_args(argv)
 
 
