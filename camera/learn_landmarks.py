@@ -34,7 +34,7 @@ WRIST, MIDDLE = 0, 9  # landmarks: the palm's ends
 TURN, STRETCH, NOISE = 0.3, 0.15, 0.03  # radians; share; share of the palm's length
 STEPS = 100
 REHEARSED_SHARE = 0.3  # of rendered hands; the pictures weigh 1
-CERTAIN = 0.6  # least target of a hand's letter, where others are left untaught
+CERTAIN = 0.4  # least target of a hand's letter where hardly any are taught; 1 where all are
 LEAST_FOUND = 0.5  # share of the pictures with a hand, or else landmarks are left as they are
 
 
@@ -58,7 +58,8 @@ def learn_landmarks(pictures, count, seed=1):
     parts = [vary(landmarks, count, rng), vary(rehearsed, 1, rng)]
     features = np.concatenate([extract(session, part) for part in parts])
     targets = softmax(forward(layers, features)[-1], -np.inf)
-    certain = CERTAIN if len(np.unique(labels)) < len(ALPHABET) else 1
+    ratio = len({picture.letter for picture in signs}) / len(ALPHABET)
+    certain = CERTAIN + (1 - CERTAIN) * ratio
     taught = len(parts[0])
     targets[:taught] = raise_targets(targets[:taught], labels.repeat(count), certain)
     shares = (1, REHEARSED_SHARE)

@@ -251,10 +251,13 @@ def test_a_picture_without_a_hand_stays_one():
     assert hands.agree(MODEL, likely(A=0.9) * 0, likely(A=0.9)).sum() == pytest.approx(0, abs=1e-5)
 
 
-def test_a_taught_model_knows_better_than_landmarks():
+def test_a_taught_model_knows_better_than_landmarks_that_were_not_taught():
     taught = replace(MODEL, is_taught=True)
     by_picture, by_landmarks = likely(A=0.8), likely(E=0.95)
     assert hands.ALPHABET[hands.agree(taught, by_picture, by_landmarks).argmax()] == "A"
+    both_taught = replace(taught, landmarks="a session")
+    agreed = hands.agree(both_taught, by_picture, by_landmarks)
+    assert agreed.tolist() == hands.agree(MODEL, by_picture, by_landmarks).tolist()
     assert hands.ALPHABET[hands.agree(MODEL, by_picture, by_landmarks).argmax()] == "E"
 
 

@@ -46,12 +46,13 @@ def main(argv=None):
     model = load_model(args.model)
     finder = HandFinder() if args.follow else None
     sources, empty = read_sources(args.photos, model)
+    rooms = see(model, finder, empty)
     for count in args.pictures:
         print(f"{printable(model.path)}, {count} picture(s) of each of {args.letters} letters")
         print(f"{'source':16}" + "".join(f"{c:>9}" for c in (*COLUMNS, "seconds")))
         rows = []
         for name, pictures in sources.items():
-            rows.append(measure(model, finder, pictures, empty, count, args.letters))
+            rows.append(measure(model, finder, pictures, rooms, count, args.letters))
             print_row(name, rows[-1])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # of columns without figures
@@ -77,10 +78,11 @@ def read_sources(folder, model):
     return sources, [learn.crop_square(grey) for grey in greys]
 
 
-def measure(model, finder, pictures, empty, count, letters):
+def measure(model, finder, pictures, rooms, count, letters):
     """Return the figures of a source in the order of COLUMNS, NaN where there is none; seconds.
 
-    `letters` of its letters, evenly spread, are taught by `count` pictures each. Float (10,).
+    `letters` of its letters, evenly spread, are taught by `count` pictures each. `rooms` are what
+    `see` gives of pictures without a hand. Float (10,).
     """
     lessons, exams = split(pictures, count)
     signed = sorted({picture.letter for picture in exams})
@@ -98,10 +100,9 @@ def measure(model, finder, pictures, empty, count, letters):
     others = [read(models[1], finder, *sight) for sight in (moved, mirrored)]
     figures = [share(p, labels, is_taught) for p in (before, after, *others)]
     figures += [share(p, labels, ~is_taught) for p in (before, after)]
-    rooms = see(model, finder, empty)
     for one, read_as in zip(models, (before, after), strict=True):
-        room = read(one, finder, *rooms) if empty else None
-        figures.append(refused(read_as, labels, room) if empty else np.nan)
+        room = read(one, finder, *rooms) if rooms[1] else []
+        figures.append(refused(read_as, labels, room))
     found = np.mean([hand is not None for hand in seen[1]]) if finder else np.nan
     return np.array([*figures, found, seconds])
 
@@ -160,7 +161,9 @@ def share(probabilities, labels, chosen):
 
 
 def refused(probabilities, labels, empty):
-    """Return the share of images without a hand that falls below the threshold."""
+    """Return the share of images without a hand that falls below the threshold; NaN of none."""
+    if not len(empty):
+        return np.nan
     right = probabilities.argmax(axis=1) == labels
     threshold = np.quantile(probabilities[right].max(axis=1), 1 - KEPT) if right.any() else 0
     return (empty.max(axis=1) < threshold).mean()
