@@ -126,16 +126,13 @@ class HandFinder:
         In a picture cut around a hand its palm is too large for the detector: we look first whether
         a hand fills the picture.
         """
-        hand = self.find_in_crop(frame)
-        if hand and hand.box[2] > FILLED * min(frame.shape[:2]):
+        height, width = frame.shape[:2]
+        short = min(height, width)
+        hand = self.look_twice(frame, Square(width / 2, height / 2, 1.2 * short))
+        if hand and hand.box[2] > FILLED * short:
             return hand
         hands = (self.search(frame, square) for square in list_squares(frame))
         return next(filter(None, hands), None)
-
-    def find_in_crop(self, frame):
-        """Return the Hand in a picture that was cut around one, or None."""
-        height, width = frame.shape[:2]
-        return self.look_twice(frame, Square(width / 2, height / 2, 1.2 * min(height, width)))
 
     def keep_up(self, frame, square):
         """Return the Hand that was in a square a frame ago, or None."""

@@ -3,7 +3,8 @@
 The hand is found in each picture again. A picture in which it is not found teaches landmarks
 nothing. As with pictures (camera/learn.py), the three fully connected layers are trained on, with
 many variations of each hand, and among rendered hands, for which the network is to go on answering
-as before.
+as before. Where letters are left untaught, targets are softer, and these letters are given an
+advantage: it makes up for what pictures lose of them, too.
 """
 
 import hashlib
@@ -34,7 +35,8 @@ WRIST, MIDDLE = 0, 9  # landmarks: the palm's ends
 TURN, STRETCH, NOISE = 0.3, 0.15, 0.03  # radians; share; share of the palm's length
 STEPS = 100
 REHEARSED_SHARE = 0.3  # of rendered hands; the pictures weigh 1
-CERTAIN = 0.4  # least target of a hand's letter where hardly any are taught; 1 where all are
+CERTAIN = 0.7  # least target of a hand's letter where hardly any are taught; 1 where all are
+FAIRNESS = 1.5  # added to the logits of untaught letters, or else taught ones draw them in
 LEAST_FOUND = 0.5  # share of the pictures with a hand, or else landmarks are left as they are
 
 
@@ -58,24 +60,25 @@ def learn_landmarks(pictures, count, seed=1):
     parts = [vary(landmarks, count, rng), vary(rehearsed, 1, rng)]
     features = np.concatenate([extract(session, part) for part in parts])
     targets = softmax(forward(layers, features)[-1], -np.inf)
-    ratio = len({picture.letter for picture in signs}) / len(ALPHABET)
-    certain = CERTAIN + (1 - CERTAIN) * ratio
+    untaught = ~np.isin([*ALPHABET], [picture.letter for picture in signs])
+    certain = 1 - (1 - CERTAIN) * untaught.mean()
     taught = len(parts[0])
     targets[:taught] = raise_targets(targets[:taught], labels.repeat(count), certain)
     shares = (1, REHEARSED_SHARE)
     weights = [np.full(len(p), s / len(p)) for p, s in zip(parts, shares, strict=True)]
     layers = train(layers, features, targets, np.concatenate(weights), STEPS, -np.inf, rng)
+    layers[-1] += FAIRNESS * untaught.astype(np.float32)
     return dict(zip(LAYERS, layers, strict=True))
 
 
 def find_landmarks(finder, pictures):
-    """Find the hands in pictures of letters, each cut around one.
+    """Find the hands in pictures of letters.
 
     Returns landmarks float32 (N, 21, 3) and letters int64 (N,), their numbers in ALPHABET.
     """
     rows = []
     for picture in pictures:
-        if hand := finder.find_in_crop(enlarge(picture.image)):
+        if hand := finder.find(enlarge(picture.image)):
             rows.append((hand.landmarks, ALPHABET.index(picture.letter)))
     landmarks = np.array([row[0] for row in rows], np.float32).reshape(-1, *SHAPE[1:])
     return landmarks, np.array([row[1] for row in rows], np.int64)

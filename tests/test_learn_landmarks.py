@@ -53,7 +53,7 @@ class Finder:
     def __init__(self, hands):
         self.hands = hands
 
-    def find_in_crop(self, frame):
+    def find(self, frame):
         number = int(frame[0, 0, 0])
         return None if number == 255 else SimpleNamespace(landmarks=self.hands[number])
 
