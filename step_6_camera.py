@@ -76,7 +76,7 @@ def classify(model, frame, box=1.0, frame_number=None, square=None):
     ((28, 28), 'H')
     """
     crop = center_crop(frame, box) if square is None else crop_square(frame, *square)
-    image = shrink(crop, model.size)
+    image = shrink(crop, model.size, is_frame=frame_number is not None)
     return image, read_letters(model, image, frame_number)
 
 

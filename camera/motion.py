@@ -151,8 +151,9 @@ class Motion:
         What moves to and fro is like itself again. Even changes of light do not count. In standard
         deviations of the picture.
         """
-        soft = cv2.blur(image.astype(np.float32), (3, 3))
-        soft -= cv2.mean(soft)[0]
+        soft = cv2.boxFilter(image, cv2.CV_32F, (3, 3))
+        mean, deviation = cv2.meanStdDev(soft)
+        soft -= mean[0]
         while len(self.pictures) > 1 and self.pictures[1][0] <= now - SHORT + 1e-6:
             self.pictures.popleft()
         changes = [
@@ -160,8 +161,7 @@ class Motion:
             for time, before in list(self.pictures)[:: max(1, len(self.pictures) - 1)]
         ]
         self.pictures.append((now, soft))
-        deviation = cv2.norm(soft) / np.sqrt(soft.size)
-        return max(changes, default=np.inf) / soft.size / (deviation + 1e-3)
+        return max(changes, default=np.inf) / soft.size / (deviation.item() + 1e-3)
 
 
 def pose_of(hand, now):

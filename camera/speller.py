@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, field
 from enum import Enum
 
+import cv2
 import numpy as np
 
 from camera.motion import STARTS_WITH, WINDOW, Motion
@@ -111,7 +112,7 @@ class Speller:
         self.state = self.find_state()
         if self.state in (State.HOLDING, State.ADDED):
             self.frames += 1
-            self.mean += (probabilities - self.mean) / np.float32(self.frames)
+            cv2.accumulateWeighted(probabilities, self.mean, 1 / self.frames)
         self.glance(probabilities, elapsed)
         return self.hold_on(elapsed) if self.state == State.HOLDING else ""
 
@@ -153,7 +154,7 @@ class Speller:
         """Bring a frame into the moving average, faster while the hand moves."""
         pace = min(max(1.0, self.motion.speed / self.motion.speeds.rests), 1e6)
         weight = 1 - math.exp(-elapsed / SMOOTHING * pace) if self.probabilities.any() else 1
-        self.probabilities += np.float32(weight) * (probabilities - self.probabilities)
+        cv2.accumulateWeighted(probabilities, self.probabilities, weight)
 
     def read(self):
         """Find the letter that is read now."""
