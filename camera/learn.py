@@ -573,8 +573,9 @@ def load(model, folder=FOLDER):
     path = Path(folder, LEARNED)
     require_file(path, "nothing has been learned yet", LARGEST)
     damaged = UserError(f"{printable(path)}: damaged, or not what this program wrote")
+    content = io.BytesIO(path.read_bytes())  # of a file, zipfile may raise any OSError
     try:
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+        with np.load(content, allow_pickle=False) as file:
             if sum(member.file_size for member in file.zip.infolist()) > LARGEST:
                 raise damaged
             values = {name: file[name] for name in ("digest", "pictures", *LAYERS)}
