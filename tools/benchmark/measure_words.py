@@ -206,7 +206,7 @@ def spell_film(model, film, finder, lattice):
     """Spell a film as the camera script does. Returns the text, and its suggestions."""
     editor = Editor(Speller(model.alphabet, model.threshold), lattice)
     for probabilities, now, image, hand in read_film(model, film, finder):
-        editor.follow(editor.speller.update(probabilities, now, image, hand))
+        editor.update(editor.speller.update(probabilities, now, image, hand))
     editor.finish()
     return editor.speller.text, editor.suggestions
 
