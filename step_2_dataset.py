@@ -49,10 +49,12 @@ from plumbing.sign_mnist import (
 LETTERS = "ABCDEFGHIKLMNOPQRSTUVWXY"  # classes 0..23; J and Z are signed with a motion
 NO_HAND = len(LETTERS)  # the class after theirs: an image without a hand
 SIZE = 28  # pixels, width and height of an image
-MEAN = 0.485  # of pixels / 255; the tutorial's, after the red channel of ImageNet
-STD = 0.229
+# Of pixels / 255: the tutorial's, after the red channel of ImageNet. Net makes the contrast of all
+# images alike by itself; they stay because models that are exchanged expect images so.
+MEAN, STD = 0.485, 0.229
 
-SHARES = {SIGN_MNIST: 3, RENDERED: 5, PHOTOS: 4, WITHOUT_HAND: 1, MY_HAND: 4}  # of training
+# Parts of training, of the data sets that are there.
+SHARES = {SIGN_MNIST: 3, RENDERED: 5, PHOTOS: 4, WITHOUT_HAND: 1, MY_HAND: 4}
 HELD_OUT = 0.04  # of the training images, which step 3 measures itself on
 
 # How far a training image may be moved: as much as hands before a camera differ, and no letter
@@ -96,6 +98,7 @@ class SignLanguageMNIST(Dataset):
     def read_label_samples_from_csv(path):
         """Read a csv file of `label,pixel1,...,pixel784`, plain or .gz.
 
+        A letter's label is its place in the alphabet from 0 on; 26 is an image without a hand.
         Returns: classes 0..24, uint8 (N,), and samples 0..255, uint8 (N, 784).
         Raises: UserError naming file, line and reason; OSError if the file cannot be read.
 
@@ -116,13 +119,14 @@ class SignLanguageMNIST(Dataset):
         letters_only=False,
     ):
         self.paths = [path] if isinstance(path, str | Path) else path
-        parts = [(np.empty(0, np.uint8), np.empty((0, SIZE * SIZE), np.uint8))]
+        labels, samples = [np.empty(0, np.uint8)], [np.empty((0, SIZE * SIZE), np.uint8)]
         for path in self.paths:
-            labels, samples = read_label_samples(path)
-            kept = labels < NO_HAND + (not letters_only)
-            parts.append((labels[kept], samples[kept]))
-        self.lengths = [len(labels) for labels, _ in parts[1:]]  # images of each path
-        labels, samples = map(np.concatenate, zip(*parts, strict=True))
+            new_labels, new_samples = read_label_samples(path)
+            kept = new_labels < NO_HAND if letters_only else new_labels <= NO_HAND
+            labels.append(new_labels[kept])
+            samples.append(new_samples[kept])
+        self.lengths = [len(some) for some in labels[1:]]  # images of each path
+        labels, samples = np.concatenate(labels), np.concatenate(samples)
         self._samples = torch.from_numpy(samples).view(-1, 1, SIZE, SIZE)  # uint8
         self._labels = torch.from_numpy(labels).view(-1, 1).float()
         self._mean = torch.tensor(mean, dtype=torch.float32).view(-1, 1, 1)
@@ -174,7 +178,10 @@ def augment(images):
 
 
 def random_affine(n):
-    """Draw affine maps (n, 2, 3) from an output image's coordinates, -1..1, to the input's."""
+    """Draw affine maps (n, 2, 3) from an output image's coordinates, -1..1, to the input's.
+
+    Each is the product of a rotation, a shear (x grows with y), a zoom and half the time a mirror.
+    """
     angle = uniform(n, math.radians(MAX_ANGLE))
     scale = 1 / (1 + uniform(n, MAX_ZOOM))
     mirror = torch.randint(0, 2, (n,)) * 2 - 1
@@ -193,7 +200,9 @@ def uniform(n, limit):
 
 
 def get_train_test_loaders(batch_size=32, augment=True, sets=None, extra=()):
-    """Load the training images, shuffled and augmented, and the test images.
+    """Load the training images, shuffled and augmented, and the test images, as the tutorial does.
+
+    Step 3 itself uses `get_train_held_out_loaders`: the test images are for step 4 alone.
 
     Parameters: `batch_size`, images a batch; `augment`, whether training images are varied; `sets`,
     names of data sets, by default all that are there and show letters; `extra`, paths of further
@@ -206,27 +215,28 @@ def get_train_test_loaders(batch_size=32, augment=True, sets=None, extra=()):
     torch.Size([32, 1, 28, 28])
     """
     names = sets or [name for name in available_sets() if name != WITHOUT_HAND]
-    tests = [SETS[name][1] for name in names]
+    tests = [SETS[name][1] for name in names]  # (training file, test file or None)
     testset = SignLanguageMNIST([find_csv(test) for test in tests if test])
     letters_only = WITHOUT_HAND not in names
     trainset, kinds = load_trainset(names, extra, augment=augment, letters_only=letters_only)
     return shuffled(trainset, kinds, batch_size), DataLoader(testset, batch_size)
 
 
-def get_train_validation_loaders(batch_size, extra=()):
+def get_train_held_out_loaders(batch_size, extra=()):
     """Load all training images, those without a hand too, less a share HELD_OUT of the letters.
 
     Held out are whole groups of near-duplicates, as they are: they tell how images that were not
-    trained on are read. Returns two DataLoaders, the second one None if nothing can be held out.
+    trained on are read. Returns two DataLoaders, the second one None if nothing can be held out;
+    it has letters only.
     """
     trainset, kinds = load_trainset(available_sets(), extra, augment=True)
     labels = trainset._labels[:, 0].numpy()
     held = hold_out(trainset._samples.numpy(), labels, len(LETTERS), HELD_OUT)
-    plain = copy.copy(trainset)
+    plain = copy.copy(trainset)  # the same images in memory, without variations
     plain._augment = False
-    validation = DataLoader(Subset(plain, np.flatnonzero(held)), 256) if held.any() else None
+    held_out = DataLoader(Subset(plain, np.flatnonzero(held)), 256) if held.any() else None
     trainset = Subset(trainset, np.flatnonzero(~held))
-    return shuffled(trainset, kinds[~held], batch_size), validation
+    return shuffled(trainset, kinds[~held], batch_size), held_out
 
 
 def load_trainset(names, extra, **options):
@@ -249,11 +259,11 @@ def weighted_sampler(kinds):
     `kinds` names each image's data set, (N,). An epoch has N draws, with replacement: some images
     come twice, some not at all. None if there is one data set: then every image comes once.
     """
-    names, numbers, counts = np.unique(kinds, return_inverse=True, return_counts=True)
+    names, which, counts = np.unique(kinds, return_inverse=True, return_counts=True)
     if len(names) < 2:
         return None
     weights = np.array([SHARES[name] for name in names]) / counts
-    return WeightedRandomSampler(weights[numbers], len(kinds))
+    return WeightedRandomSampler(weights[which], len(kinds))
 
 
 def parse_args(argv):

@@ -1,14 +1,15 @@
-"""Step 3: train the network. [epoch, batch] loss, as in the tutorial, then how an epoch went:
+"""Step 3: train the network. The tutorial's [epoch from 0 on, batch] loss, then how an epoch went:
 
     [5,   400] loss: 0.931442
     epoch 6/6  loss 0.9300  accuracy 0.9022  held out 0.8412  6.0 s
     checkpoint.pth: the trained network; training.png: how it learned
 
-    python step_3_train.py [--data CSV_OR_FOLDER ...] [--epochs N] [--resume]
+    python step_3_train.py [--data CSV_OR_FOLDER ...] [--epochs N] [--resume]   # --help lists all
 
-`held out` is the accuracy on images of the training files that it does not train on. What --resume
-needs after an interruption is in training.pth until the training is complete; it ends at the
-weights of an uninterrupted one, by as many threads.
+`accuracy` is that of the images as they were trained on: varied, and some without a hand. `held
+out` is that of letters of the training files which it does not train on, as they are. What --resume
+needs after an interruption is in training.pth until the training is complete. With the same number
+of threads, a resumed run ends with the same weights as one that was not interrupted.
 """
 
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
@@ -32,11 +33,11 @@ from plumbing.faults import UserError, run
 from plumbing.figures import save_curves
 from plumbing.files import write_file
 from plumbing.flags import training_parser
-from step_2_dataset import LETTERS, SIZE, get_train_validation_loaders
+from step_2_dataset import LETTERS, SIZE, get_train_held_out_loaders
 
 CHECKPOINT, PICTURE = "checkpoint.pth", "training.png"
 UNFINISHED = "training.pth"  # all that --resume needs
-NEAR = 5, 13  # pixels, sides of the squares around a pixel whose contrast is made even
+NEAR = 5, 13  # pixels, sides of the two squares around a pixel in which contrast is made alike
 
 IMAGES = 350_000  # seen in training unless --epochs says otherwise: minutes on two cores
 BATCH_SIZE = 128  # 256 read strangers worse, in no less time (docs/experiments.md)
@@ -63,7 +64,7 @@ class Net(nn.Module):
         self.norm1 = nn.BatchNorm2d(16)
         self.conv2 = nn.Conv2d(16, 64, 3, padding=1, bias=False)
         self.norm2 = nn.BatchNorm2d(64)
-        self.conv3 = nn.Conv2d(64, 192, 3, bias=False)  # 5x5 places, half of the 7x7
+        self.conv3 = nn.Conv2d(64, 192, 3, bias=False)  # unpadded: 25 places, not 49
         self.norm3 = nn.BatchNorm2d(192)
         self.pool = nn.MaxPool2d(3, 2, padding=1)
         self.last_pool = nn.MaxPool2d(3, 2)
@@ -73,7 +74,8 @@ class Net(nn.Module):
         self.to(memory_format=torch.channels_last)  # convolutions on a CPU take half the time
 
     def forward(self, x):
-        with torch.autocast(x.device.type, enabled=False):  # bfloat16 is too coarse for it
+        # Training may run in bfloat16 (`run_fast`), which is too coarse for this.
+        with torch.autocast(x.device.type, enabled=False):
             x = normalise_contrast(x)  # (N, 3, 28, 28)
         x = self.norm1(self.pool(self.conv1(x))).relu()  # (N, 16, 14, 14)
         x = self.norm2(self.pool(self.conv2(x))).relu()  # (N, 64, 7, 7)
@@ -84,28 +86,30 @@ class Net(nn.Module):
 
 
 def normalise_contrast(x):
-    """Three views of each image, float32 (N, 3, S, S) of (N, 1, S, S), that are the same in a dark
-    room and a bright one: less its mean over its standard deviation, of the whole image and then
-    of the squares around each pixel. The latter is known as local contrast normalisation (Jarrett
-    et al., 2009)."""
+    """Make three channels of each image that are the same in a dark room and a bright one.
+
+    float32 (N, 1, S, S) -> (N, 3, S, S). Each is the image less its mean, by its standard
+    deviation: those of the whole image, then those of the two squares around each pixel. The latter
+    is known as local contrast normalisation (Jarrett et al., 2009).
+    """
     x = x - x.mean(dim=(2, 3), keepdim=True)
     x = x / (x.square().mean(dim=(2, 3), keepdim=True) + 0.01).sqrt()  # a flat image stays flat
-    local = x - blur(x)
+    local = x - blur(x)  # (N, 2, S, S): one channel for each of NEAR
     return torch.cat([x, local / (blur(local.square()) + 0.05).sqrt()], dim=1)
 
 
 def blur(x):
-    """Box-blur each image at both window sizes. Pixels outside the image do not count.
+    """Box-blur each image: its channels by the first and the second square of NEAR.
 
-    float32 (N, C, S, S), C 1 or 2 -> (N, 2, S, S). Matrix products take a tenth of a pooling's
-    time. They have the constant on their left: OpenCV 5 multiplies wrongly by several matrices on
-    the right.
+    float32 (N, C, S, S) -> (N, 2, S, S); a single channel, C = 1, is blurred by both. Pixels out of
+    the image do not count. Matrix products take a tenth of a pooling's time. They have the constant
+    on their left: the exported model is read wrongly by OpenCV 5 where it is on the right.
     """
     place = torch.arange(SIZE, device=x.device)
     distance = (place[:, None] - place).abs()
     near = torch.stack([distance <= side // 2 for side in NEAR]).to(x.dtype)  # bands of ones
     mean = near / near.sum(dim=-1, keepdim=True)  # (2, S, S)
-    for _ in range(2):  # over columns, then over rows
+    for _ in range(2):  # mean down the columns and turn; so the rows come next, and all is upright
         x = (mean @ x).transpose(-2, -1)
     return x
 
@@ -124,6 +128,7 @@ def train(net, criterion, optimizer, trainloader, epoch, scheduler=None):
     for i, batch in enumerate(tqdm(trainloader, f"epoch {epoch}", leave=False, disable=None)):
         inputs = batch["image"].to(device)
         labels = batch["label"][:, 0].long().to(device)
+        # Only tools/distill.py gives soft targets: probabilities in place of a class.
         targets = batch["soft_target"].to(device) if "soft_target" in batch else labels
         optimizer.zero_grad()
         outputs = add_no_hand(run_fast(net, inputs))
@@ -171,7 +176,7 @@ def fit(net, trainloader, epochs, lr, seed=1, unfinished=None, resume=False, hel
     that file's run was. Each epoch seeds all that is random anew, from `seed` and its number, so
     that a resumed run ends where an uninterrupted one does.
     """
-    # Soft targets, of tools/distill.py, are smooth already.
+    # The soft targets of tools/distill.py are smooth already.
     smoothing = 0 if hasattr(trainloader, "teacher") else LABEL_SMOOTHING
     criterion = nn.CrossEntropyLoss(label_smoothing=smoothing)
     optimizer = optim.SGD(net.parameters(), lr, MOMENTUM, weight_decay=WEIGHT_DECAY, nesterov=True)
@@ -185,17 +190,18 @@ def fit(net, trainloader, epochs, lr, seed=1, unfinished=None, resume=False, hel
         for epoch in range(len(history), epochs):
             torch.manual_seed(hash((seed, epoch)))  # numbers have the same hash in every run
             start = time.perf_counter()
-            with threads_beside_others():
-                result = train(net, criterion, optimizer, trainloader, epoch, scheduler)
-            line = f"epoch {epoch + 1:{len(str(epochs))}d}/{epochs}  loss {result[0]:.4f}  "
-            line += f"accuracy {result[1]:.4f}"
+            with threads_beside_others():  # leaves cores to programs that are busy
+                loss, accuracy = train(net, criterion, optimizer, trainloader, epoch, scheduler)
+            line = f"epoch {epoch + 1:{len(str(epochs))}d}/{epochs}  loss {loss:.4f}  "
+            line += f"accuracy {accuracy:.4f}"
             if held_out:
-                result = result[0], measure(net, held_out)
-                line += f"  held out {result[1]:.4f}"
+                accuracy = measure(net, held_out)
+                line += f"  held out {accuracy:.4f}"
             print(f"{line}  {time.perf_counter() - start:.1f} s", flush=True)
             if unfinished:
-                save_progress(unfinished, net, optimizer, settings, [*history, result])
-            history.append(result)
+                so_far = [*history, (loss, accuracy)]
+                save_progress(unfinished, net, optimizer, settings, so_far)
+            history.append((loss, accuracy))
     except KeyboardInterrupt:
         if unfinished and history:
             print(f"Interrupted; --resume goes on after epoch {len(history)}", file=sys.stderr)
@@ -232,7 +238,8 @@ def fit_and_save(net, trainloader, held_out, args, path=CHECKPOINT):
     history = fit(net, trainloader, epochs, args.lr, args.seed, UNFINISHED, args.resume, held_out)
     write_file(path, to_bytes(net.cpu().state_dict()))
     save_curves(PICTURE, history)
-    Path(UNFINISHED).unlink(missing_ok=True)  # another training here may have ended first
+    # It is complete. The file may be gone: another training here may have ended first.
+    Path(UNFINISHED).unlink(missing_ok=True)
     print(f"{path}: the trained network; {PICTURE}: how it learned")
 
 
@@ -243,7 +250,7 @@ def parse_args(argv=None):
 
 def main(argv=None):
     args = parse_args(argv)
-    trainloader, held_out = get_train_validation_loaders(args.batch_size, args.data)
+    trainloader, held_out = get_train_held_out_loaders(args.batch_size, args.data)
     torch.manual_seed(args.seed)
     net = load_net(args.start) if args.start else Net()
     net.to(pick_device(not args.no_accel))

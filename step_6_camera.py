@@ -2,15 +2,16 @@
 
     $ python step_6_camera.py --source data/hello.mp4 --headless
     Model: pretrained/signlanguage.onnx
-    1.08	H
+    1.52	H
     ...
     Spelled: HELLO
 
     $ python step_6_camera.py       # the first camera, in a window; --help lists flags and keys
 
 A frame goes through centre crop, grey, 28x28 and the network, as in the tutorial. Probabilities are
-smoothed over time, and a letter held still is added to the text. With --follow the box goes to the
-hand, wherever in the frame it is, and its landmarks are read, too: the letter, and J and Z.
+smoothed over time. A letter that the hand holds still is added to the text: soon after another one
+quickly, alone after --hold seconds (camera/speller.py). With --follow the box goes to the hand,
+wherever in the frame it is, and its landmarks are read, too: the letter, and J and Z.
 """
 
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
@@ -24,9 +25,10 @@ import cv2
 import numpy as np
 
 from camera.edits import handle_key, make_editor
-from camera.flags import BOX_SHARE, parse_args  # noqa: F401
+from camera.flags import parse_args
 from camera.hand import HandFinder, agree, crop_square
-from camera.learn import FOLDER, use_hand
+from camera.learn import FOLDER as MY_HAND
+from camera.learn import use_hand
 from camera.model import load_model, read_letters
 from camera.pictures import name_unread, read_picture, shrink
 from camera.recorder import Recorder
@@ -46,7 +48,7 @@ def center_crop(frame, box=1.0):
 
     Parameters: `frame`, array (H, W) or (H, W, C); `box`, share of the frame's shorter side that
     the square takes, above 0, at most 1.
-    Returns: array (S, S) or (S, S, C), a view of the frame.
+    Returns: array (S, S) or (S, S, C), in the frame's memory.
 
     >>> center_crop(np.zeros((480, 640, 3), np.uint8), box=0.7).shape
     (336, 336, 3)
@@ -76,14 +78,16 @@ def classify(model, frame, box=1.0, frame_number=None, square=None):
     ((28, 28), 'H')
     """
     crop = center_crop(frame, box) if square is None else crop_square(frame, *square)
-    image = shrink(crop, model.size)
+    image = shrink(crop, model.size, is_frame=frame_number is not None)
     return image, read_letters(model, image, frame_number)
 
 
 def translate(model, frame, now, view, frame_number=None):
-    """Read a frame at `now` seconds, and let the view show it.
+    """Read a frame at `now` seconds.
 
-    Returns the letters that it adds to the text, or "". Where no hand is found, nothing is read.
+    `view` is all that lasts from frame to frame: it finds the hand, spells, and is what the window
+    shows. Returns the letters that the frame adds to the text, mostly none; one that waited may
+    come with the next. Where no hand is found, nothing is read.
     """
     view.latency.start()
     moment = None if frame_number is None else now
@@ -107,7 +111,7 @@ def spell_stream(stream, model, view, logs, recorder, window):
         view.trouble = stream.trouble
         if frame is not None:
             letters = translate(model, frame, now, view, frame_number)
-            log(logs, now, *view.editor.follow(letters))
+            log(logs, now, *view.editor.update(letters))
         pixels = render(view) if recorder or window else None
         if recorder and view.frame is not None:
             recorder.add(now, pixels)
@@ -129,7 +133,7 @@ def spell(args, model, finder):
     speller = Speller(model.alphabet, args.threshold or model.threshold, args.hold)
     editor = make_editor(speller, args)
     logs, recorder = [sys.stdout] if args.headless else [], None
-    with contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack:  # what is entered last ends first
         stack.callback(editor.close)
         stream = stack.enter_context(contextlib.closing(Stream(args.source)))
         stack.callback(lambda: print("Spelled:", speller.text or "nothing", flush=True))
@@ -154,9 +158,10 @@ def label_pictures(args, model, finder):
             unread.append(path)
             continue
         speller = Speller(model.alphabet, args.threshold or model.threshold)
-        view = View(speller, args.box, args.mirror, printable(path.name), ANY_KEY, finder, False)
+        title = printable(path.name)
+        view = View(speller, args.box, args.mirror, title, ANY_KEY, finder, offers_keys=False)
         translate(model, frame, 0.0, view)
-        letter, probability = speller.letter or "-", speller.probabilities.max()
+        letter, probability = speller.letter or "-", speller.probabilities.max()  # none is held
         print(f"{printable(path)}  {letter}  {probability:.0%}", flush=True)
         if not args.headless and wait_for_key(view) == "q":
             break
@@ -171,7 +176,7 @@ def main(argv=None):
         check_display()
     model = load_model(args.model)
     notes = [printable(model.note)] if model.note else []
-    if FOLDER.is_dir() and not (args.teach or args.untaught):
+    if MY_HAND.is_dir() and not (args.teach or args.untaught):
         model, note = use_hand(model)
         notes += [note] if note else []
     print(", ".join([f"Model: {printable(model.path)}", *notes]), flush=True)

@@ -39,7 +39,7 @@ class Editor:
     spoken: str = ""  # the last word, if it was
     hand_seen: float = -math.inf
 
-    def follow(self, letters):
+    def update(self, letters):
         """Take the letters of `Speller.update`, frame by frame. Return entries to log."""
         speller, entries = self.speller, []
         if speller.state.name != "NO_HAND" and speller.probabilities.sum() >= HAND_SEEN:

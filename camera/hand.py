@@ -124,15 +124,22 @@ class HandFinder:
         """Return the Hand in a frame that is none of a stream, or None.
 
         In a picture cut around a hand its palm is too large for the detector: we look first whether
-        a hand fills the picture.
+        a hand fills the picture, and at last whether one does that points aside or down.
         """
         height, width = frame.shape[:2]
         short = min(height, width)
-        hand = self.look_twice(frame, Square(width / 2, height / 2, 1.2 * short))
-        if hand and hand.box[2] > FILLED * short:
+        square = Square(width / 2, height / 2, 1.2 * short)
+        if hand := self.fill(frame, [square]):
             return hand
         hands = (self.search(frame, square) for square in list_squares(frame))
-        return next(filter(None, hands), None)
+        turned = [square._replace(angle=math.radians(angle)) for angle in (90, -90, 180)]
+        return next(filter(None, hands), None) or self.fill(frame, turned)
+
+    def fill(self, frame, squares):
+        """Return the surest Hand that fills a picture, looked for in some squares, or None."""
+        hands = [self.look_twice(frame, square) for square in squares]
+        hands = [hand for hand in hands if hand and hand.box[2] > FILLED * min(frame.shape[:2])]
+        return max(hands, key=lambda hand: hand.score, default=None)
 
     def keep_up(self, frame, square):
         """Return the Hand that was in a square a frame ago, or None."""

@@ -514,8 +514,9 @@ def load(model, folder=FOLDER):
 
 def read_values(path):
     """Return the arrays in a file of what was learned, by name. Raises UserError if damaged."""
+    content = io.BytesIO(path.read_bytes())  # of a file, zipfile may raise any OSError
     try:
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+        with np.load(content, allow_pickle=False) as file:
             if sum(member.file_size for member in file.zip.infolist()) > LARGEST:
                 raise ValueError("too large")
             values = {name: file[name] for name in file.files}

@@ -153,9 +153,11 @@ def read_letters(model, image, frame_number=None):
     fails.
     """
     pixels = image * np.float32(1 / 255 / model.std) - np.float32(model.mean / model.std)
-    numbers = range(model.views) if frame_number is None else [frame_number % model.views]
-    logits = average_views(model.logits, pixels[None, None], numbers)[0]
-    return to_probabilities(logits, model.no_hand_logit)
+    if frame_number is None:
+        logits = average_views(model.logits, pixels[None, None], range(model.views))
+    else:
+        logits = model.logits(make_view(pixels[None, None], frame_number % model.views))
+    return to_probabilities(logits[0], model.no_hand_logit)
 
 
 def average_views(run, images, numbers):
@@ -172,11 +174,16 @@ def make_views(images, numbers):
 
     float32 (N, 1, S, S) and V numbers -> float32 (V * N, 1, S, S), view by view.
     """
-    zoom, views = zoom_matrix(images.shape[-1]), []
-    for is_zoomed, is_mirrored in map(VIEWS.__getitem__, numbers):
-        view = zoom @ images @ zoom.T if is_zoomed else images
-        views.append(view[..., ::-1] if is_mirrored else view)
-    return np.concatenate(views)
+    return np.concatenate([make_view(images, number) for number in numbers])
+
+
+def make_view(images, number):
+    """Return the numbered view of each image, float32 (N, 1, S, S)."""
+    is_zoomed, is_mirrored = VIEWS[number]
+    if is_zoomed:
+        zoom = zoom_matrix(images.shape[-1])
+        images = zoom @ images @ zoom.T
+    return images[..., ::-1] if is_mirrored else images
 
 
 @cache

@@ -37,8 +37,9 @@ class Speeds(NamedTuple):
 
 
 HAND = Speeds(0.23, 0.29, 0.8)  # of landmarks, sides of the hand's box a second
-PICTURE = Speeds(0.1, 0.075, 0.17)  # change in SHORT, in standard deviations of the picture: this
-# is small where the hand is, and a slow one seems to rest
+# Change in SHORT, in standard deviations of the picture. It tells little of a slow hand: between
+# 0.075 and 0.1 it rests, so that its letter is held, and moves, so that another letter may come.
+PICTURE = Speeds(0.1, 0.075, 0.17)
 
 
 class Pose(NamedTuple):
@@ -107,14 +108,14 @@ class Motion:
         if hand is None:
             self.speeds, self.speed = PICTURE, self.measure_change(image, now)
         else:
-            self.speeds, self.speed = HAND, self.follow(pose_of(hand, now))
+            self.speeds, self.speed = HAND, self.measure_speed(pose_of(hand, now))
         self.fastest = max(self.fastest, self.speed)
         if hand is None:
             return None
         self.leave(now)
         return self.read_sign(now)
 
-    def follow(self, pose):
+    def measure_speed(self, pose):
         """Take a pose. Return how fast the landmarks move on average, sides of the box a second."""
         while self.poses and self.poses[0].time < pose.time - WINDOW:
             self.poses.popleft()
@@ -151,17 +152,18 @@ class Motion:
         What moves to and fro is like itself again. Even changes of light do not count. In standard
         deviations of the picture.
         """
-        soft = cv2.blur(image.astype(np.float32), (3, 3))
-        soft -= cv2.mean(soft)[0]
+        soft = cv2.boxFilter(image, cv2.CV_32F, (3, 3))
+        mean, deviation = cv2.meanStdDev(soft)
+        soft -= mean[0]
         while len(self.pictures) > 1 and self.pictures[1][0] <= now - SHORT + 1e-6:
             self.pictures.popleft()
+        compared = [self.pictures[0], self.pictures[-1]] if self.pictures else []
         changes = [
             cv2.norm(soft, before, cv2.NORM_L1) * min(1, SHORT / max(now - time, TICK))
-            for time, before in list(self.pictures)[:: max(1, len(self.pictures) - 1)]
+            for time, before in compared
         ]
         self.pictures.append((now, soft))
-        deviation = cv2.norm(soft) / np.sqrt(soft.size)
-        return max(changes, default=np.inf) / soft.size / (deviation + 1e-3)
+        return max(changes, default=np.inf) / soft.size / (deviation.item() + 1e-3)
 
 
 def pose_of(hand, now):

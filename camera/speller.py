@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, field
 from enum import Enum
 
+import cv2
 import numpy as np
 
 from camera.motion import STARTS_WITH, WINDOW, Motion
@@ -56,28 +57,37 @@ class Speller:
     hold: float = HOLD
     text: str = ""
     motion: Motion = field(default_factory=Motion)
+    now: float = 0.0
+    hand_seen: float = -np.inf
+    probabilities: np.ndarray | None = None  # smoothed, float32 (letters,)
     state: State = State.UNSURE
+
+    # The letter that is read now. It is added once it has been certain for long enough (`evidence`)
+    # and, unless it belongs to a word, held for `hold` (`progress`).
     letter: str | None = None  # the one read now
     is_hand: bool = False  # whether it is read in a hand
     held: float = 0.0  # seconds that it has been held
     evidence: float = 0.0  # 1 once it has been held for QUICK, or longer in doubt
-    progress: float = 0.0  # share of the hold that has passed, for the window
-    added: str | None = None  # the one added last
+    progress: float = 0.0  # 1 once it has been held for long enough; the window shows it
+    mean: np.ndarray | None = None  # of the probabilities while it is held
+    frames: int = 0  # that `mean` is of
+
+    # The one added last.
+    added: str | None = None
     added_at: float = -np.inf
     replaces_last: bool = False  # whether it is a J or Z, in place of what its hand was read as
-    waiting: str | None = None  # the first letter of a word, until the second confirms it
+
+    # The first letter of a word, until the second one confirms it.
+    waiting: str | None = None
     waiting_seen: float = -np.inf  # when it was last held
     waiting_left: bool = False  # whether the hand moved since
-    probabilities: np.ndarray | None = None  # smoothed, float32 (letters,)
-    mean: np.ndarray | None = None  # of the probabilities while the letter is held
-    frames: int = 0  # that `mean` is of
     waiting_mean: np.ndarray | None = None
+
+    # For the suggestions of words.
     means: list = field(default_factory=list)  # of each letter that the last update added, a list:
     # the glimpses before it and its mean, which still changes while the hand goes on to rest
     glimpses: list = field(default_factory=list)  # means of rests since, in which none was added
     glimpse: Glimpse = field(default_factory=lambda: Glimpse())  # of the rest now
-    now: float = 0.0
-    hand_seen: float = -np.inf
 
     def __post_init__(self):
         self.let_go()
@@ -111,7 +121,7 @@ class Speller:
         self.state = self.find_state()
         if self.state in (State.HOLDING, State.ADDED):
             self.frames += 1
-            self.mean += (probabilities - self.mean) / np.float32(self.frames)
+            cv2.accumulateWeighted(probabilities, self.mean, 1 / self.frames)
         self.glance(probabilities, elapsed)
         return self.hold_on(elapsed) if self.state == State.HOLDING else ""
 
@@ -153,7 +163,7 @@ class Speller:
         """Bring a frame into the moving average, faster while the hand moves."""
         pace = min(max(1.0, self.motion.speed / self.motion.speeds.rests), 1e6)
         weight = 1 - math.exp(-elapsed / SMOOTHING * pace) if self.probabilities.any() else 1
-        self.probabilities += np.float32(weight) * (probabilities - self.probabilities)
+        cv2.accumulateWeighted(probabilities, self.probabilities, weight)
 
     def read(self):
         """Find the letter that is read now."""

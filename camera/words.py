@@ -6,9 +6,11 @@ letters so far were read if this beginning was spelled: the sum over all ways to
 read others more (forward algorithm, Rabiner, 1989). One more letter costs one more column.
 """
 
+import io
 import math
 import unicodedata
 import zlib
+from array import array
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,8 +64,8 @@ def load_vocabulary(path=None):
     line.
     """
     path = Path(path or SHIPPED)
-    words, frequencies = [], []
-    for number, line in enumerate(unpack(path).splitlines(), 1):
+    words, frequencies = bytearray(), array("d")  # lists would take some MB more
+    for number, line in enumerate(read_lines(path), 1):
         fields = line.replace(",", " ").split()
         word = to_letters(fields[0]) if fields else ""
         try:
@@ -74,16 +76,16 @@ def load_vocabulary(path=None):
             told = f"{line.strip()[:40]!a} is not a word, or a word and its frequency"
             raise UserError(f"{printable(path)}, line {number}: {told}")
         if 0 < len(word) <= LONGEST:
-            words.append(word)
+            words += word.encode().ljust(LONGEST, b"\0")
             frequencies.append(frequency)
-    if not 0 < len(words) <= MOST_WORDS:
-        told = f"{len(words):,} words of A to Z; from 1 to {MOST_WORDS:,} are possible"
+    if not 0 < len(frequencies) <= MOST_WORDS:
+        told = f"{len(frequencies):,} words of A to Z; from 1 to {MOST_WORDS:,} are possible"
         raise UserError(f"{printable(path)}: {told}")
-    return build(np.array(words, f"S{LONGEST}"), np.array(frequencies))
+    return build(np.frombuffer(words, f"S{LONGEST}"), np.array(frequencies))
 
 
-def unpack(path):
-    """Return the text of a list of words. Raises UserError where it is none."""
+def read_lines(path):
+    """Yield the lines of a list of words. Raises UserError where it is none."""
     require_file(path, "--words takes a list of words, one a line", MOST_BYTES)
     content = path.read_bytes()
     try:
@@ -93,7 +95,7 @@ def unpack(path):
             if not unpacker.eof:
                 told = f"cut short, or more than {MOST_BYTES:,} bytes unpacked"
                 raise UserError(f"{printable(path)}: {told}")
-        return content.decode("utf-8-sig")
+        yield from io.TextIOWrapper(io.BytesIO(content), "utf-8-sig")
     except (UnicodeDecodeError, zlib.error):
         raise UserError(f"{printable(path)}: not a list of words in UTF-8") from None
 

@@ -99,5 +99,5 @@ def save_curves(path, history):
 def write_figure(path, figure):
     """Write a matplotlib figure as a PNG file, whole or not at all."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
+    figure.savefig(buffer, format="png", dpi=110)
     write_file(path, buffer.getvalue())

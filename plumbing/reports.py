@@ -37,10 +37,11 @@ def choose_threshold(probabilities, labels):
     return math.floor(1000 * np.quantile(certainty, 1 - KEEP, method="lower")) / 1000
 
 
-def accuracy_text(outputs, labels):
+def accuracy_text(right, total):
     """Return the accuracy in per cent, and what it is made of."""
-    right, total = int((outputs.argmax(axis=1) == labels).sum()), len(labels)
-    return f"{100 * right / total:.2f} ({right:,}/{total:,} right, {total - right:,} mistakes)"
+    return (
+        f"{100 * right / total:.2f} ({right:,.0f}/{total:,} right, {total - right:,.0f} mistakes)"
+    )
 
 
 def note_text(outputs, labels, name):
@@ -124,13 +125,13 @@ def print_accepted(threshold, probabilities, labels):
 def print_sources(paths, outputs, labels):
     """Print the accuracy by source, the folder around the letters' folders, and their mean."""
     sources = np.array([printable(path.parent.parent.name or ".") for path in paths])
-    shares = []
+    right, shares = outputs.argmax(axis=1) == labels, []
     for source in np.unique(sources):
-        group = sources == source
-        print(f"Accuracy: {accuracy_text(outputs[group], labels[group])}, {source}")
-        shares.append((outputs[group].argmax(axis=1) == labels[group]).mean())
+        own = right[sources == source]
+        print(f"Accuracy: {accuracy_text(own.sum(), len(own))}, {source}")
+        shares.append(own.mean())
     mean = 100 * np.mean(shares)
-    print(f"Accuracy: {accuracy_text(outputs, labels)}, all; mean of sources {mean:.2f}")
+    print(f"Accuracy: {accuracy_text(right.sum(), len(right))}, all; mean of sources {mean:.2f}")
 
 
 def save_mistakes(target, paths, labels, seen, probabilities, letters):

@@ -15,11 +15,12 @@ import camera.stream
 import camera.view
 import camera.window
 import step_6_camera
+from camera.flags import BOX_SHARE
 from camera.model import ALPHABET, load_model
 from camera.speller import HOLD, Speller
 from camera.view import View
 from plumbing import faults
-from step_6_camera import BOX_SHARE, center_crop, translate
+from step_6_camera import center_crop, translate
 
 REAL_CAPTURE = cv2.VideoCapture
 

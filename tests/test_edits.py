@@ -45,7 +45,7 @@ def feed(editor, letters="", seconds=0.1, is_hand=True, replaces=False):
         speller.means.append([mean])
         speller.added_at = speller.now
     speller.text = (speller.text[:-1] if replaces else speller.text) + letters
-    return editor.follow(letters)
+    return editor.update(letters)
 
 
 def spell(editor, text):

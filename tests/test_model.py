@@ -14,8 +14,9 @@ from conftest import ROOT, assert_one_line
 from onnx import helper, numpy_helper
 
 from camera import model as models
+from camera.flags import BOX_SHARE
 from camera.model import load_model
-from step_6_camera import BOX_SHARE, classify
+from step_6_camera import classify
 
 
 def seen(picture, model, box=1.0):

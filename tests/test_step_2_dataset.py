@@ -570,7 +570,7 @@ def test_a_folder_of_pictures_is_a_data_set(data):
     assert dataset._labels[:, 0].tolist() == [0, 24, 23]
     assert [item["image"].mean().item() * 255 for item in dataset] == pytest.approx([40, 120, 80])
     assert "my hand" in step_2.available_sets()
-    loader, _ = step_2.get_train_validation_loaders(32)
+    loader, _ = step_2.get_train_held_out_loaders(32)
     assert "my_hand" in map(str, loader.dataset.dataset.paths)
     (data / "my_hand/A/1.png").unlink()
     (data / "empty").mkdir()
@@ -593,7 +593,7 @@ def test_what_is_held_out_is_neither_trained_on_nor_varied(workdir):
     (workdir / "data").mkdir()
     for part in ("train", "test"):
         shutil.copy(ROOT / f"data/rendered_{part}.csv.gz", workdir / "data")
-    loader, held_out = step_2.get_train_validation_loaders(64)
+    loader, held_out = step_2.get_train_held_out_loaders(64)
     trained, held = {*loader.dataset.indices}, {*held_out.dataset.indices}
     assert not trained & held
     assert len(trained | held) == 13_200
@@ -610,7 +610,7 @@ def test_images_without_a_hand_in_other_files_are_no_letters_either(data):
     train, _ = get_train_test_loaders(extra=["more.csv"])
     assert train.dataset.lengths == [480, 0, 1]
     assert train.dataset._labels.max() < step_2.NO_HAND
-    train, _ = step_2.get_train_validation_loaders(32, extra=["more.csv"])
+    train, _ = step_2.get_train_held_out_loaders(32, extra=["more.csv"])
     assert (train.dataset.dataset._labels == step_2.NO_HAND).sum() == 3
 
 

@@ -22,8 +22,8 @@ from plumbing.checkpoints import are_alike
 from plumbing.faults import UserError
 from step_2_dataset import (
     SignLanguageMNIST,
+    get_train_held_out_loaders,
     get_train_test_loaders,
-    get_train_validation_loaders,
 )
 from step_3_train import Net, fit, train
 from tools import distill
@@ -59,7 +59,7 @@ def unfinished(tmp_path_factory):
     write_csv(folder / "data/sign_mnist_train.csv", *draw_letters(480))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        loader, _ = get_train_validation_loaders(96)
+        loader, _ = get_train_held_out_loaders(96)
         patch.setattr(step_3, "train", interrupt_after(1))
         with pytest.raises(KeyboardInterrupt):
             fit(Net(), loader, 2, step_3.LEARNING_RATE, unfinished=folder / "training.pth")
@@ -211,7 +211,7 @@ def test_training_makes_no_letter_probable_where_no_hand_is(data):
     rooms = torch.stack([item["image"] for item in SignLanguageMNIST("data/no_hand_test.csv")])
     certainties = []
     for epochs in (0, 3):
-        fit(net, get_train_validation_loaders(16)[0], epochs, 0.05) if epochs else None
+        fit(net, get_train_held_out_loaders(16)[0], epochs, 0.05) if epochs else None
         logits = nn.functional.pad(net.eval()(rooms), (0, 1))
         certainties.append(logits.softmax(dim=1)[:, :-1].amax(dim=1).mean().item())
     assert certainties[0] > 0.8

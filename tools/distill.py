@@ -16,7 +16,7 @@ from torch import nn
 from plumbing.cores import pick_device, run_fast
 from plumbing.faults import run
 from plumbing.flags import bounded, nonempty, training_parser
-from step_2_dataset import LETTERS, get_train_validation_loaders
+from step_2_dataset import LETTERS, get_train_held_out_loaders
 from step_3_train import (
     BATCH_SIZE,
     CHECKPOINT,
@@ -135,7 +135,7 @@ def parse_args(argv):
 
 def main(argv=None):
     args = parse_args(argv)
-    trainloader, held_out = get_train_validation_loaders(args.batch_size, args.data)
+    trainloader, held_out = get_train_held_out_loaders(args.batch_size, args.data)
     torch.manual_seed(args.seed)
     device = pick_device(not args.no_accel)
     net, path = (Teacher(), TEACHER) if args.deep else (Net(), CHECKPOINT)

@@ -35,6 +35,7 @@ from torch.utils.data import DataLoader
 import step_2_dataset
 import step_3_train
 import step_6_camera
+from camera.flags import BOX_SHARE
 from camera.hand import HandFinder
 from camera.model import load_model
 from camera.speller import Speller
@@ -42,7 +43,6 @@ from camera.view import View
 from plumbing.checkpoints import to_bytes
 from plumbing.cores import threads_beside_others
 from plumbing.faults import run
-from step_6_camera import BOX_SHARE
 from tools.benchmark import tutorial, tutorial_camera
 from tools.benchmark.time_to_target import TARGET
 

@@ -11,7 +11,8 @@ the 4,000 most frequent, and each of its letters is a random picture of one pers
     without J and Z
 
 tells how many letters and words are right as read, and how often the word is the first suggestion
-and among three. With --follow the landmarks of the hand are read, too, where one is found.
+and among three. With --follow the landmarks of the hand are read, too, where one is found. The last
+line tells what a letter costs.
 
 --films spells rendered films of words at one and two letters a second instead, as the camera script
 does with --follow, and counts how letters go wrong: camera/words.py has these shares.
@@ -22,6 +23,7 @@ import plumbing.startup  # noqa: F401  # sets the environment before any library
 # isort: split
 import argparse
 import os
+import time
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -44,6 +46,7 @@ from tools.render_hands import read_poses, start_workers
 
 DRAWN, SHORTEST = 4_000, 3  # the words are drawn from the most frequent; letters
 PLAIN = 30_000  # words of the smaller vocabulary
+LONG = 8  # letters of the words that are timed
 FAULTS = 0.1  # share of letters that are lost or read twice
 PACES = (1, 2)  # letters a second, of films
 FAULT_NAMES = ("lost", "double read once", "added", "read twice", "J as I", "Z as D", "true J or Z")
@@ -112,6 +115,20 @@ def measure_photos(people, model, vocabulary, args):
         if not faults and known is vocabulary and words is signed:
             for source, count in counts.items():
                 print_row(f"  {printable(source)}", count)
+    print_time(next(iter(people.values())), vocabulary, model.alphabet)
+
+
+def print_time(letters, vocabulary, alphabet):
+    """Print the processor time that a letter of a word takes, spelled by one person's pictures."""
+    lattice, times = Lattice(vocabulary), []
+    read = [Read(spread(odds[0], alphabet)) for odds in letters.values()]
+    for start in range(len(read) - LONG):
+        for end in range(start + 1, start + LONG + 1):
+            begin = time.process_time()
+            lattice.suggest(read[start:end])
+            times.append(1000 * (time.process_time() - begin))
+    usual, most = np.median(times), np.quantile(times, 0.95)
+    print(f"{len(vocabulary.words):,} words: a letter takes {usual:.1f} ms, 95 % below {most:.1f}")
 
 
 def sum_words(letters, words, faults, lattice, alphabet, args):
@@ -189,7 +206,7 @@ def spell_film(model, film, finder, lattice):
     """Spell a film as the camera script does. Returns the text, and its suggestions."""
     editor = Editor(Speller(model.alphabet, model.threshold), lattice)
     for probabilities, now, image, hand in read_film(model, film, finder):
-        editor.follow(editor.speller.update(probabilities, now, image, hand))
+        editor.update(editor.speller.update(probabilities, now, image, hand))
     editor.finish()
     return editor.speller.text, editor.suggestions
 

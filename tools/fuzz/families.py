@@ -42,6 +42,8 @@ RESULTS = {  # what a run may write; one that succeeds may replace it, too
     STEP_4: {"signlanguage.onnx", "confusion.png", "mistakes.png"},
     STEP_6: {"letters.txt", "view.avi"},
 }
+LEARNED = "my_hand/learned.npz"
+LIST = ["hello", "HELD", "caf\u00e9", "o'clock", "new york", "a" * 30, "", "# words", "\u624b", "2"]
 OLD = dict.fromkeys(set().union(*RESULTS.values()) - {"training.pth", "signlanguage.onnx"}, b"old")
 
 
@@ -207,6 +209,35 @@ def films(rng, box):
     status = box.run(STEP_6, "--headless", "--source", name, *flags)
     if is_whole and status:
         box.fault("status", status, "for a whole film")
+
+
+def words(rng, box):
+    """Damage lists of words, plain or packed."""
+    ends, kinds = (
+        ["", " 3", ",1e-5", "\t0.5", " x", " -1", " 2 3"],
+        ["utf-8", "utf-8-sig", "utf-16"],
+    )
+    listed = rng.choice([LIST[:4], LIST])
+    lines = [rng.choice(listed) + rng.choice(ends[:4]) for _ in range(rng.randrange(40))]
+    lines += [rng.choice(LIST) + rng.choice(ends)] * (rng.random() < 0.3)
+    content = rng.choice(["\n", "\n", "\r\n"]).join(lines).encode(rng.choice(kinds))
+    content = rng.choice([content, mutate(rng, content)])
+    if rng.random() < 0.4:
+        content = gzip.compress(content, 1)
+        content = rng.choice([content, mutate(rng, content)])
+    box.write(OLD | SHOWN | {"words.txt": content})
+    box.run(STEP_6, "--headless", "--source", "film.mp4", "--words", "words.txt")
+
+
+def taught(rng, box):
+    """Damage what --teach learned, or a picture that it learned from. It may learn anew."""
+    lesson = STEP_6, "--headless", "--teach", "--source", "photos"
+    whole, _ = box.reference("lesson", lambda box: (box.write(SHOWN), "", *lesson)[1:])
+    hand = {name: x for name, x in whole.items() if name.startswith("my_hand/") and x != "folder"}
+    bad = rng.choice([LEARNED, LEARNED, rng.choice(list(hand))])
+    box.write(OLD | SHOWN | hand | {bad: mutate(rng, hand[bad])})
+    source = rng.choice(["film.mp4", "photos"])
+    box.run(STEP_6, "--headless", "--source", source, results={LEARNED})
 
 
 FLAGS = {
@@ -460,6 +491,8 @@ SERVED = [
     pictures,
     videos,
     films,
+    words,
+    taught,
     flags,
     names,
     disk,
