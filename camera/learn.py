@@ -354,13 +354,13 @@ def deal(labels):
 def learn(model, pictures, trials=True):
     """Return what `pictures` teach `model`, as Learned, and a Report of how well.
 
-    Without `trials`, for a third of the time, there is no Report: None.
+    Without `trials`, which take time, there is no Report: None.
     """
-    learner = Learner(model, pictures)
-    layers = learner.learn(np.arange(len(pictures)))
     landmarks = {}
     if model.alphabet == ALPHABET:
         landmarks = learn_landmarks(pictures, count_variations(pictures))
+    learner = Learner(model, pictures)
+    layers = learner.learn(np.arange(len(pictures)))
     by_name = dict(zip(LAYERS, layers, strict=True))
     learned = Learned(by_name, len(pictures), digest(model), landmarks, landmark_digest())
     return learned, report(learner, *learner.cross_validate()) if trials else None
