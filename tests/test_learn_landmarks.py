@@ -15,7 +15,7 @@ from camera.model import ALPHABET, load_model, to_probabilities
 from plumbing.faults import UserError
 
 ODD = "AOT"  # letters that our person signs with the hand upside down
-SURE = 0.8
+SURE = 0.5
 
 
 def read_all(session, landmarks):
@@ -90,6 +90,12 @@ def test_odd_signs_are_read_once_they_are_taught(untaught, person, lesson):
     assert (np.array(mirrored) == letters)[is_odd].mean() > 0.9
 
 
+def test_other_hands_are_read_as_before(untaught, rendered, lesson):
+    before, after = (read_all(one, rendered) for one in (untaught, open_taught(lesson)))
+    known = before.max(axis=1) > SURE
+    assert (after[known].argmax(axis=1) == before[known].argmax(axis=1)).mean() > 0.96
+
+
 @pytest.mark.parametrize("letters", ["A", "AOT", "BDGHIL"])
 def test_hands_of_letters_not_taught_are_read_as_before(
     untaught, rendered, person, monkeypatch, letters
@@ -100,7 +106,7 @@ def test_hands_of_letters_not_taught_are_read_as_before(
     known = (before.max(axis=1) > SURE) & ~np.isin(letters_of(before), [*letters])
     after = read_all(taught, rendered)
     kept = after[known].argmax(axis=1) == before[known].argmax(axis=1)
-    assert kept.mean() > 0.97
+    assert kept.mean() > 0.98
     as_taught = [np.isin(letters_of(p), [*letters]).sum() for p in (before, after)]
     assert as_taught[1] < 0.95 * as_taught[0], "letters left out have an advantage"
 
