@@ -109,7 +109,8 @@ def read_film(model, film, finder=None):
         if finder and not hand:
             yield np.zeros(len(model.alphabet), np.float32), now, None, None
             continue
-        image = shrink(crop_square(image, *hand.box), model.size) if hand else image
+        if hand:
+            image = shrink(crop_square(image, *hand.box), model.size, is_frame=True)
         probabilities = read_letters(model, image, number)
         if hand:
             probabilities = agree(model, probabilities, finder.read(hand))
