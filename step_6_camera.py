@@ -91,15 +91,15 @@ def translate(model, frame, now, view, frame_number=None):
     """
     view.latency.start()
     moment = None if frame_number is None else now
-    hand = view.finder.find(frame, moment) if view.finder else None
+    hand, belief = view.finder.find(frame, moment) if view.finder else None, 1.0
     view.frame, view.square = frame, hand and hand.box
     if view.finder and not hand:
         view.image, probabilities = None, np.zeros(len(model.alphabet), np.float32)
     else:
         view.image, probabilities = classify(model, frame, view.box, frame_number, view.square)
         if hand:
-            probabilities = agree(model, probabilities, view.finder.read(hand))
-    letters = view.speller.update(probabilities, now, view.image, hand)
+            probabilities, belief = agree(model, probabilities, view.finder.read(hand))
+    letters = view.speller.update(probabilities, now, view.image, hand, belief)
     view.latency.stop()
     return letters
 

@@ -238,21 +238,20 @@ def list_squares(frame):
 def agree(model, by_picture, by_landmarks):
     """Bring together what a model reads in the picture of a hand and what its landmarks say.
 
-    Probabilities float32 (letters,), both and returned. It is their geometric mean, a logarithmic
-    opinion pool (Genest and Zidek, 1986). Where one of them holds the likeliest letter unlikely,
-    nothing is certain: so gestures stay unread. A taught model knows its user's signs, and
-    landmarks do not: they weigh less. The share of "no hand" is the picture's. Landmarks are read
-    in ALPHABET alone.
+    Probabilities float32 (letters,), both and returned: their geometric mean, a logarithmic opinion
+    pool (Genest and Zidek, 1986). And how far to believe it, 0 to 1: little where one of them holds
+    the likeliest letter unlikely, so that gestures stay unread. A taught model knows its user's
+    signs, and landmarks do not: they weigh less. The share of "no hand" is the picture's. Landmarks
+    are read in ALPHABET alone.
     """
     if model.alphabet != ALPHABET:
-        return by_picture
+        return by_picture, 1.0
     hand = max(float(by_picture.sum()), 1e-6)
     share = TAUGHT_SHARE if model.is_taught else 0.5
     mean = (by_picture / hand + LEAST) ** (1 - share) * (by_landmarks + LEAST) ** share
     best = mean.argmax()
     doubter = by_picture[best] if model.is_taught else min(by_picture[best], by_landmarks[best])
-    certainty = min(1.0, doubter / AGREED)
-    return hand * (certainty * mean / mean.sum() + (1 - certainty) / len(mean))
+    return hand * mean / mean.sum(), min(1.0, float(doubter) / AGREED)
 
 
 def overlap(palm, palms):

@@ -188,6 +188,14 @@ def zoom_matrix(size):
     return np.clip(1 - abs(source[:, None] - place), 0, None).astype(np.float32)
 
 
+def temper(probabilities, belief):
+    """Spread what is not believed of the letters' probabilities, float32 (letters,), evenly.
+
+    belief: 0 to 1
+    """
+    return belief * probabilities + (1 - belief) * probabilities.mean()
+
+
 def to_probabilities(logits, no_hand_logit):
     """Turn logits into the letters' probabilities.
 
