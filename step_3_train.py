@@ -49,7 +49,7 @@ PRINT_EVERY = 100  # batches
 
 
 class Net(nn.Module):
-    """Three convolutional and three fully connected layers.
+    """Read letters by three convolutional and three fully connected layers.
 
     Normalised images float32 (N, 1, 28, 28) -> logits float32 (N, 24), in the order of LETTERS.
     The logit of "no hand" beside them is always 0.

@@ -255,7 +255,7 @@ def agree(model, by_picture, by_landmarks):
 
 
 def overlap(palm, palms):
-    """Intersection over union of a palm's box and those of others: (9, 2), (N, 9, 2) -> (N,)."""
+    """Return the intersection over union of a palm's box and others': (9, 2), (N, 9, 2) -> (N,)."""
     low = np.maximum(palm[0] - palm[1] / 2, palms[:, 0] - palms[:, 1] / 2)
     high = np.minimum(palm[0] + palm[1] / 2, palms[:, 0] + palms[:, 1] / 2)
     shared = (high - low).clip(0).prod(-1)
@@ -330,7 +330,7 @@ class SmoothBox:
 
 
 def share(cutoff, elapsed):
-    """Share of a new value in a moving average whose cutoff frequency is given, in hertz."""
+    """Return the share of a new value in a moving average of a cutoff frequency, in hertz."""
     return 1 - math.exp(-2 * math.pi * cutoff * elapsed)
 
 

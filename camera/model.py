@@ -76,8 +76,8 @@ OLD_NAMES = {"nothing": "no_hand_logit"}
 
 
 def load_model(path=None):
-    """The Model of an ONNX file or, without a path, the one trained in this folder or else the one
-    that comes with the project. Raises UserError where it is none or does not fit."""
+    """Open a Model: of an ONNX file or, without a path, the one trained in this folder or else the
+    one that comes with the project. Raises UserError where it is none or does not fit."""
     path = Path(path or find_model())
     if not path.is_file():
         raise UserError(f"no model {path}; make it with: python step_4_evaluate.py")
@@ -124,7 +124,7 @@ def find_model():
 
 
 def open_session(model):
-    """ONNX Runtime's session of a model, the path of its file or its bytes; silent, one thread."""
+    """Open an ONNX Runtime session, silent and of one thread, of a model's file or its bytes."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1  # more would spin between frames: 61 % of a core
     options.log_severity_level = 4
