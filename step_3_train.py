@@ -49,7 +49,7 @@ PRINT_EVERY = 100  # batches
 
 
 class Net(nn.Module):
-    """Three convolutional and three fully connected layers.
+    """Read letters by three convolutional and three fully connected layers.
 
     Normalised images float32 (N, 1, 28, 28) -> logits float32 (N, 24), in the order of LETTERS.
     The logit of "no hand" beside them is always 0.
@@ -237,7 +237,7 @@ def fit_and_save(net, trainloader, held_out, args, path=CHECKPOINT):
     epochs = args.epochs or max(1, round(IMAGES / images))
     history = fit(net, trainloader, epochs, args.lr, args.seed, UNFINISHED, args.resume, held_out)
     write_file(path, to_bytes(net.cpu().state_dict()))
-    save_curves(PICTURE, history)
+    save_curves(PICTURE, history, "held-out images" if held_out else "training images")
     # It is complete. The file may be gone: another training here may have ended first.
     Path(UNFINISHED).unlink(missing_ok=True)
     print(f"{path}: the trained network; {PICTURE}: how it learned")

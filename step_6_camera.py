@@ -91,7 +91,7 @@ def translate(model, frame, now, view, frame_number=None):
     """
     view.latency.start()
     moment = None if frame_number is None else now
-    hand = view.finder.find(frame, moment) if view.finder else None
+    hand, belief = view.finder.find(frame, moment) if view.finder else None, 1.0
     view.frame, view.square = frame, hand and hand.box
     if view.finder and not hand:
         view.image, probabilities = None, np.zeros(len(model.alphabet), np.float32)
@@ -99,8 +99,8 @@ def translate(model, frame, now, view, frame_number=None):
         view.image, probabilities = classify(model, frame, view.box, frame_number, view.square)
         if hand:
             by_landmarks = view.finder.read(hand, model.landmarks)
-            probabilities = agree(model, probabilities, by_landmarks)
-    letters = view.speller.update(probabilities, now, view.image, hand)
+            probabilities, belief = agree(model, probabilities, by_landmarks)
+    letters = view.speller.update(probabilities, now, view.image, hand, belief)
     view.latency.stop()
     return letters
 

@@ -241,26 +241,25 @@ def list_squares(frame):
 def agree(model, by_picture, by_landmarks):
     """Bring together what a model reads in the picture of a hand and what its landmarks say.
 
-    Probabilities float32 (letters,), both and returned. It is their geometric mean, a logarithmic
-    opinion pool (Genest and Zidek, 1986). Where one of them holds the likeliest letter unlikely,
-    nothing is certain: so gestures stay unread. Where only the picture's network was taught its
-    user's signs, landmarks weigh less. The share of "no hand" is the picture's. Landmarks are read
-    in ALPHABET alone.
+    Probabilities float32 (letters,), both and returned: their geometric mean, a logarithmic opinion
+    pool (Genest and Zidek, 1986). And how far to believe it, 0 to 1: little where one of them holds
+    the likeliest letter unlikely, so that gestures stay unread. Where only the picture's network
+    was taught its user's signs, landmarks weigh less. The share of "no hand" is the picture's.
+    Landmarks are read in ALPHABET alone.
     """
     if model.alphabet != ALPHABET:
-        return by_picture
+        return by_picture, 1.0
     hand = max(float(by_picture.sum()), 1e-6)
     knows_better = model.is_taught and not model.landmarks
     share = UNTAUGHT_SHARE if knows_better else 0.5
     mean = (by_picture / hand + LEAST) ** (1 - share) * (by_landmarks + LEAST) ** share
     best = mean.argmax()
     doubter = by_picture[best] if knows_better else min(by_picture[best], by_landmarks[best])
-    certainty = min(1.0, doubter / AGREED)
-    return hand * (certainty * mean / mean.sum() + (1 - certainty) / len(mean))
+    return hand * mean / mean.sum(), min(1.0, float(doubter) / AGREED)
 
 
 def overlap(palm, palms):
-    """Intersection over union of a palm's box and those of others: (9, 2), (N, 9, 2) -> (N,)."""
+    """Return the intersection over union of a palm's box and others': (9, 2), (N, 9, 2) -> (N,)."""
     low = np.maximum(palm[0] - palm[1] / 2, palms[:, 0] - palms[:, 1] / 2)
     high = np.minimum(palm[0] + palm[1] / 2, palms[:, 0] + palms[:, 1] / 2)
     shared = (high - low).clip(0).prod(-1)
@@ -335,7 +334,7 @@ class SmoothBox:
 
 
 def share(cutoff, elapsed):
-    """Share of a new value in a moving average whose cutoff frequency is given, in hertz."""
+    """Return the share of a new value in a moving average of a cutoff frequency, in hertz."""
     return 1 - math.exp(-2 * math.pi * cutoff * elapsed)
 
 

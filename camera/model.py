@@ -77,8 +77,8 @@ OLD_NAMES = {"nothing": "no_hand_logit"}
 
 
 def load_model(path=None):
-    """The Model of an ONNX file or, without a path, the one trained in this folder or else the one
-    that comes with the project. Raises UserError where it is none or does not fit."""
+    """Open a Model: of an ONNX file or, without a path, the one trained in this folder or else the
+    one that comes with the project. Raises UserError where it is none or does not fit."""
     path = Path(path or find_model())
     if not path.is_file():
         raise UserError(f"no model {path}; make it with: python step_4_evaluate.py")
@@ -125,7 +125,7 @@ def find_model():
 
 
 def open_session(model, layers=None):
-    """ONNX Runtime's session of a model, the path of its file or its bytes; silent, one thread.
+    """Open an ONNX Runtime session, silent and of one thread, of a model's file or its bytes.
 
     `layers`, arrays by name, take the place of those in the file.
     """
@@ -195,6 +195,14 @@ def zoom_matrix(size):
     place = np.arange(size) + 0.5
     source = (place - size / 2) * ZOOM + size / 2
     return np.clip(1 - abs(source[:, None] - place), 0, None).astype(np.float32)
+
+
+def temper(probabilities, belief):
+    """Spread what is not believed of the letters' probabilities, float32 (letters,), evenly.
+
+    belief: 0 to 1
+    """
+    return belief * probabilities + (1 - belief) * probabilities.mean()
 
 
 def to_probabilities(logits, no_hand_logit):

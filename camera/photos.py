@@ -5,7 +5,7 @@ import numpy as np
 from camera.hand import HandFinder, agree
 from camera.learn import use_hand
 from camera.letter_folders import explain_folder, read_letter_folders
-from camera.model import load_model
+from camera.model import load_model, temper
 from plumbing import reports
 from plumbing.faults import UserError, printable
 
@@ -32,7 +32,8 @@ def judge_photos(args, letters, classify):
             return np.zeros((model.size,) * 2, np.uint8), np.zeros(len(letters), np.float32)
         image, probabilities = classify(model, frame, args.box, square=hand and hand.box)
         if hand:
-            probabilities = agree(model, probabilities, finder.read(hand, model.landmarks))
+            by_landmarks = finder.read(hand, model.landmarks)
+            probabilities = temper(*agree(model, probabilities, by_landmarks))
         return image, probabilities
 
     folder = args.photos

@@ -7,6 +7,7 @@ from enum import Enum
 import cv2
 import numpy as np
 
+from camera.model import temper
 from camera.motion import STARTS_WITH, WINDOW, Motion
 
 # Chosen on films of people who spell and of people who do not; tools/measure_spelling.py tells how
@@ -92,29 +93,30 @@ class Speller:
     def __post_init__(self):
         self.let_go()
 
-    def update(self, probabilities, now, image=None, hand=None):
+    def update(self, probabilities, now, image=None, hand=None, belief=1.0):
         """Take what was read of a frame. Return the letters that it adds, mostly "".
 
         probabilities: float32 (letters,)
         now: seconds
         image: what the model saw, grey uint8 (S, S); None where no hand is found
         hand: a camera.hand.Hand; None where the hand is not followed
+        belief: how far to believe the probabilities, 0 to 1; words are suggested by all of them
         """
         elapsed, self.now, self.replaces_last, self.means = now - self.now, now, False, []
         if elapsed <= GAP:
-            return self.take(probabilities, elapsed, image, hand)
+            return self.take(probabilities, elapsed, image, hand, belief)
         ended = self.finish()
         self.forget()
-        return ended + self.take(probabilities, 0.0, image, hand)
+        return ended + self.take(probabilities, 0.0, image, hand, belief)
 
-    def take(self, probabilities, elapsed, image, hand):
+    def take(self, probabilities, elapsed, image, hand, belief):
         """Take what was read of a frame, `elapsed` seconds after the last. Return as `update`."""
         if image is None:
             return self.miss()
         self.hand_seen = self.now
         sign = self.motion.update(self.now, image, hand)
         self.waiting_left |= self.motion.moves
-        self.smooth(probabilities, elapsed)
+        self.smooth(temper(probabilities, belief) if belief < 1 else probabilities, elapsed)
         if sign:
             return self.replace(sign)
         self.read()

@@ -109,7 +109,11 @@ def to_letters(word):
 
 
 def build(words, frequencies):
-    """Build the Vocabulary of words, bytes (W,), in any order, and frequencies, float (W,)."""
+    """Build the Vocabulary of words, bytes (W,), in any order, and frequencies, float (W,).
+
+    AT, ATE and BE have six nodes: the root, A and B on the first level, AT and BE on the second,
+    ATE on the third. Of the sorted words the first with a beginning makes its node.
+    """
     order = np.argsort(words, kind="stable")
     words, frequencies = words[order], frequencies[order]
     first = np.append(True, words[1:] != words[:-1])  # of words that are there twice
@@ -144,7 +148,15 @@ class Read(NamedTuple):
 
 
 class Lattice:
-    """Searches a vocabulary for a word as it is spelled, letter by letter."""
+    """Searches a vocabulary for a word as it is spelled, letter by letter.
+
+    A column f has for each node n, a beginning that ends with the letter x after the beginning m:
+
+        f(n) = before(m) p(x) + before(n) (added / 26 + twice p(x)) + f(m) lost(n)
+
+    the letter read now, of probabilities p, is x; or there is none for it, or x is read again; or x
+    was lost. `before` is the column without that letter.
+    """
 
     def __init__(self, vocabulary):
         start = np.zeros(len(vocabulary.parents), np.float32)
@@ -201,7 +213,8 @@ class Lattice:
         What was read is among them, if it is a word.
         """
         words, column = self.vocabulary, self.columns[-1]
-        reached = column * np.float32(UNFINISHED)  # the likeliest beginning of each beginning
+        # A word of which only a beginning was spelled so far: the likeliest beginning counts.
+        reached = column * np.float32(UNFINISHED)
         for level in words.levels:
             np.maximum(reached[level], reached[words.parents[level]], out=reached[level])
         odds = (column[words.ends] + reached[words.ends]) * self.priors

@@ -81,12 +81,15 @@ def save_samples(path, samples):
     write_figure(path, figure)
 
 
-def save_curves(path, history):
-    """Write a picture of loss and accuracy by epoch. `history` is a list of (loss, accuracy)."""
+def save_curves(path, history, images):
+    """Write a picture of loss and accuracy by epoch.
+
+    `history` is a list of (loss, accuracy), `images` tells of which the accuracy is.
+    """
     losses, accuracies = zip(*history, strict=True)
     epochs = range(1, len(history) + 1)
     figure = Figure(figsize=(9, 3.5), layout="constrained")
-    curves = (("Training loss", losses, "tab:red"), ("Accuracy", accuracies, "tab:blue"))
+    curves = (("Training loss", losses, "tab:red"), (f"Accuracy, {images}", accuracies, "tab:blue"))
     for place, (name, values, color) in enumerate(curves, start=1):
         axes = figure.add_subplot(1, 2, place, xlabel="epoch", title=name)
         axes.plot(epochs, values, color=color, marker="o")

@@ -10,7 +10,7 @@ from conftest import ROOT
 
 from camera import hand as hands
 from camera.hand import HandFinder, SmoothBox, Square, crop_square
-from camera.model import Model
+from camera.model import Model, temper
 from plumbing.faults import UserError
 
 FPS = 25
@@ -236,37 +236,39 @@ MODEL = Model(None, None)
 
 
 def test_readings_that_agree_are_certain_and_others_are_not():
-    agreed = hands.agree(MODEL, likely(A=0.7, S=0.25), likely(A=0.6, E=0.3))
+    agreed = temper(*hands.agree(MODEL, likely(A=0.7, S=0.25), likely(A=0.6, E=0.3)))
     assert hands.ALPHABET[agreed.argmax()] == "A"
     assert agreed.max() > 0.8
-    apart = hands.agree(MODEL, likely(A=0.9), likely(E=0.9))
-    assert apart.max() < 0.35
-    mended = hands.agree(MODEL, likely(A=0.5, B=0.4), likely(B=0.9))
+    apart, belief = hands.agree(MODEL, likely(A=0.9), likely(E=0.9))
+    assert belief < 0.1
+    assert temper(apart, belief).max() < 0.35
+    assert sorted(np.argsort(apart)[-2:]) == [0, 4]  # A and E, which suggestions of words go by
+    mended = temper(*hands.agree(MODEL, likely(A=0.5, B=0.4), likely(B=0.9)))
     assert hands.ALPHABET[mended.argmax()] == "B"
     assert mended.max() > 0.8
 
 
 def test_a_picture_without_a_hand_stays_one():
-    assert hands.agree(MODEL, likely(A=0.9) * 0.3, likely(A=0.9)).sum() == pytest.approx(0.3)
-    assert hands.agree(MODEL, likely(A=0.9) * 0, likely(A=0.9)).sum() == pytest.approx(0, abs=1e-5)
+    for share in (0.3, 0):
+        odds, _ = hands.agree(MODEL, likely(A=0.9) * share, likely(A=0.9))
+        assert odds.sum() == pytest.approx(share, abs=1e-5)
 
 
 def test_a_taught_model_knows_better_than_landmarks_that_were_not_taught():
     taught = replace(MODEL, is_taught=True)
     by_picture, by_landmarks = likely(A=0.8), likely(E=0.95)
-    assert hands.ALPHABET[hands.agree(taught, by_picture, by_landmarks).argmax()] == "A"
+    assert hands.ALPHABET[hands.agree(taught, by_picture, by_landmarks)[0].argmax()] == "A"
     both_taught = replace(taught, landmarks="a session")
-    agreed = hands.agree(both_taught, by_picture, by_landmarks)
-    assert agreed.tolist() == hands.agree(MODEL, by_picture, by_landmarks).tolist()
-    assert hands.ALPHABET[hands.agree(MODEL, by_picture, by_landmarks).argmax()] == "E"
+    agreed, untaught = (hands.agree(m, by_picture, by_landmarks) for m in (both_taught, MODEL))
+    assert np.array_equal(agreed[0], untaught[0])
+    assert agreed[1] == untaught[1] < hands.agree(taught, by_picture, by_landmarks)[1]
+    assert hands.ALPHABET[untaught[0].argmax()] == "E"
 
 
 def test_a_model_of_other_letters_reads_pictures_alone():
     other = replace(MODEL, alphabet="HI")
-    assert hands.agree(other, np.float32([0.2, 0.7]), likely(A=0.9)).tolist() == [
-        pytest.approx(0.2),
-        pytest.approx(0.7),
-    ]
+    odds, belief = hands.agree(other, np.float32([0.2, 0.7]), likely(A=0.9))
+    assert (odds.tolist(), belief) == ([pytest.approx(0.2), pytest.approx(0.7)], 1)
 
 
 # ---------------------------------------------------------------- faults

@@ -97,7 +97,7 @@ def test_in_a_frame_the_hand_is_found_where_it_is():
     rests = [(start, end) for _, start, end in film.signs]
     seen = [
         hand is not None
-        for _, now, _, hand in measure_spelling.read_film(
+        for _, now, _, hand, _ in measure_spelling.read_film(
             load_model(), film, measure_spelling.HandFinder()
         )
         if any(start <= now <= end for start, end in rests)

@@ -107,13 +107,14 @@ def read_film(model, film, finder=None):
     for number, (image, now) in enumerate(zip(film.images, film.times, strict=True)):
         hand = finder.find(image, now) if finder else None
         if finder and not hand:
-            yield np.zeros(len(model.alphabet), np.float32), now, None, None
+            yield np.zeros(len(model.alphabet), np.float32), now, None, None, 1.0
             continue
-        image = shrink(crop_square(image, *hand.box), model.size) if hand else image
-        probabilities = read_letters(model, image, number)
         if hand:
-            probabilities = agree(model, probabilities, finder.read(hand))
-        yield probabilities, now, image, hand
+            image = shrink(crop_square(image, *hand.box), model.size, is_frame=True)
+        probabilities, belief = read_letters(model, image, number), 1.0
+        if hand:
+            probabilities, belief = agree(model, probabilities, finder.read(hand))
+        yield probabilities, now, image, hand, belief
 
 
 def spell(model, film, hold, finder=None):
@@ -124,9 +125,9 @@ def spell(model, film, hold, finder=None):
     """
     speller, added, spent = Speller(model.alphabet, model.threshold, hold), [], 0.0
     read = list(read_film(model, film, finder))
-    for probabilities, now, image, hand in read:
+    for probabilities, now, image, hand, belief in read:
         start = time.process_time()
-        letters = speller.update(probabilities, now, image, hand)
+        letters = speller.update(probabilities, now, image, hand, belief)
         spent += time.process_time() - start
         if speller.replaces_last:
             added.pop()

@@ -31,7 +31,7 @@ import numpy as np
 from camera import learn
 from camera.hand import HandFinder, agree
 from camera.learn_landmarks import SIDE, enlarge
-from camera.model import average_views, load_model, to_probabilities
+from camera.model import average_views, load_model, temper, to_probabilities
 from camera.pictures import list_pictures, read_picture
 from plumbing.faults import UserError, printable, run
 from plumbing.flags import bounded, nonempty
@@ -133,7 +133,7 @@ def read(model, finder, images, hands):
     for number, hand in enumerate(hands):
         if hand:
             by_landmarks = finder.read(hand, model.landmarks)
-            probabilities[number] = agree(model, probabilities[number], by_landmarks)
+            probabilities[number] = temper(*agree(model, probabilities[number], by_landmarks))
     return probabilities
 
 

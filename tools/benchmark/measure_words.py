@@ -89,7 +89,7 @@ def read_hand(model, frame, finder):
     """Read a picture that is cut around a hand: probabilities float32 (letters,)."""
     probabilities = classify(model, frame)[1]
     hand = finder and finder.find(frame)
-    return agree(model, probabilities, finder.read(hand)) if hand else probabilities
+    return agree(model, probabilities, finder.read(hand))[0] if hand else probabilities
 
 
 def measure_photos(people, model, vocabulary, args):
@@ -205,8 +205,8 @@ def film_of(seed, item):
 def spell_film(model, film, finder, lattice):
     """Spell a film as the camera script does. Returns the text, and its suggestions."""
     editor = Editor(Speller(model.alphabet, model.threshold), lattice)
-    for probabilities, now, image, hand in read_film(model, film, finder):
-        editor.update(editor.speller.update(probabilities, now, image, hand))
+    for seen in read_film(model, film, finder):
+        editor.update(editor.speller.update(*seen))
     editor.finish()
     return editor.speller.text, editor.suggestions
 
