@@ -98,8 +98,7 @@ def translate(model, frame, now, view, frame_number=None):
     else:
         view.image, probabilities = classify(model, frame, view.box, frame_number, view.square)
         if hand:
-            by_landmarks = view.finder.read(hand, model.landmarks)
-            probabilities, belief = agree(model, probabilities, by_landmarks)
+            probabilities, belief = agree(model, probabilities, view.finder.read(hand, model))
     letters = view.speller.update(probabilities, now, view.image, hand, belief)
     view.latency.stop()
     return letters

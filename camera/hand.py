@@ -88,12 +88,13 @@ class HandFinder:
         self.searches = 0
         self.box = SmoothBox()
 
-    def read(self, hand, taught=None):
+    def read(self, hand, model=None):
         """Return the probability of each letter by a Hand's landmarks, float32 (24,).
 
-        `taught` is the network that knows its user's landmarks, if there is one.
+        A `model` that was taught its user's landmarks brings the network that knows them.
         """
-        (logits,) = (taught or self.letters).run(["logits"], {"landmarks": hand.landmarks[None]})
+        letters = (model and model.landmarks) or self.letters
+        (logits,) = letters.run(["logits"], {"landmarks": hand.landmarks[None]})
         return to_probabilities(logits[0], -np.inf)
 
     def find(self, frame, now=None):

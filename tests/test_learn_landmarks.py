@@ -165,7 +165,7 @@ def test_what_was_learned_is_kept_and_read_with(shown, tmp_path):
     learn.save(learned, tmp_path)
     taught = learn.taught(model, learn.load(model, tmp_path))
     hand = finder.find(enlarge(shown))
-    before, after = finder.read(hand), finder.read(hand, taught.landmarks)
+    before, after = finder.read(hand), finder.read(hand, taught)
     assert ALPHABET[before.argmax()] == "L"
     assert after[ALPHABET.index("W")] > before[ALPHABET.index("W")] + 0.2
 

@@ -132,7 +132,7 @@ def read(model, finder, images, hands):
     probabilities = to_probabilities(logits, model.no_hand_logit)
     for number, hand in enumerate(hands):
         if hand:
-            by_landmarks = finder.read(hand, model.landmarks)
+            by_landmarks = finder.read(hand, model)
             probabilities[number] = temper(*agree(model, probabilities[number], by_landmarks))
     return probabilities
 
