@@ -15,6 +15,8 @@ network from forgetting what it was not taught:
   difference between the features of taught pictures and of rendered hands of the same letter; or
   else it would take all that looks like the user for a letter that was taught;
 - where only some letters are taught, soft targets: a picture that is read rightly teaches nothing.
+
+The network that reads landmarks is taught beside it, by camera/learn_landmarks.py.
 """
 
 import contextlib
@@ -93,7 +95,8 @@ class Picture:
 class Learned:
     """The layers as taught, by name, float32; by how many pictures; the digest of their model.
 
-    Then the layers that read landmarks, none where nothing was learned of them, and their digest.
+    Then the layers that read landmarks, {} where nothing was learned of them, and the digest of their
+    network.
     """
 
     layers: dict
