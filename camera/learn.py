@@ -95,8 +95,8 @@ class Picture:
 class Learned:
     """The layers as taught, by name, float32; by how many pictures; the digest of their model.
 
-    Then the layers that read landmarks, {} where nothing was learned of them, and the digest of their
-    network.
+    Then the layers that read landmarks, {} where nothing was learned of them, and the digest of
+    their network.
     """
 
     layers: dict
