@@ -64,7 +64,7 @@ def test_a_film_is_a_lesson_whose_pictures_are_kept_and_used(workdir, hands):
     again = shell("step_6_camera.py", "--source", "lesson.avi", "--headless")
     assert f"taught by {len(lines)} pictures in my_hand" in again.stdout.splitlines()[0]
     left_out = shell("step_6_camera.py", "--source", "lesson.avi", "--headless", "--untaught")
-    assert "taught" not in left_out.stdout
+    assert "taught by" not in left_out.stdout
 
 
 def test_signs_in_a_folder_are_read_as_taught(workdir, hands):
