@@ -137,7 +137,7 @@ def export(net):
 
 
 def name_features(graph):
-    """Call the inputs of the first fully connected layer of an ONNX graph "features"."""
+    """Call what the first fully connected layer of an ONNX graph takes "features"."""
     old = next(node.input[0] for node in graph.node if "fc1.weight" in node.input)
     for node in graph.node:
         for names in (node.input, node.output):

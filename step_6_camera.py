@@ -98,7 +98,7 @@ def translate(model, frame, now, view, frame_number=None):
     else:
         view.image, probabilities = classify(model, frame, view.box, frame_number, view.square)
         if hand:
-            probabilities, belief = agree(model, probabilities, view.finder.read(hand))
+            probabilities, belief = agree(model, probabilities, view.finder.read(hand, model))
     letters = view.speller.update(probabilities, now, view.image, hand, belief)
     view.latency.stop()
     return letters

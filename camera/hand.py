@@ -33,7 +33,7 @@ STILL, REST = 0.3, 0.05  # sides a second below which a hand is still; seconds w
 SEARCH, SWITCH = 0.1, 1.0  # seconds between two searches: without a hand; for a better one
 AGREED = 0.2  # probability from which a reading does not doubt the other's letter
 LEAST = 1e-6  # probability of any letter, so that no reading rules one out
-TAUGHT_SHARE = 0.3  # weight of what landmarks say beside a taught model, instead of a half
+UNTAUGHT_SHARE = 0.3  # weight of landmarks that were not taught beside a picture that was
 FILLED = 0.7  # of a picture's shorter side has the box of a hand that fills it
 FAR = 0.1  # sides that a hand moved from one frame to the next, so that we look again
 BETTER = 1.3  # another hand is followed instead when it ranks higher by so much
@@ -88,9 +88,13 @@ class HandFinder:
         self.searches = 0
         self.box = SmoothBox()
 
-    def read(self, hand):
-        """Return the probability of each letter by a Hand's landmarks, float32 (24,)."""
-        (logits,) = self.letters.run(None, {"landmarks": hand.landmarks[None]})
+    def read(self, hand, model=None):
+        """Return the probability of each letter by a Hand's landmarks, float32 (24,).
+
+        A `model` that was taught its user's landmarks brings the network that knows them.
+        """
+        letters = (model and model.landmarks) or self.letters
+        (logits,) = letters.run(["logits"], {"landmarks": hand.landmarks[None]})
         return to_probabilities(logits[0], -np.inf)
 
     def find(self, frame, now=None):
@@ -240,17 +244,18 @@ def agree(model, by_picture, by_landmarks):
 
     Probabilities float32 (letters,), both and returned: their geometric mean, a logarithmic opinion
     pool (Genest and Zidek, 1986). And how far to believe it, 0 to 1: little where one of them holds
-    the likeliest letter unlikely, so that gestures stay unread. A taught model knows its user's
-    signs, and landmarks do not: they weigh less. The share of "no hand" is the picture's. Landmarks
-    are read in ALPHABET alone.
+    the likeliest letter unlikely, so that gestures stay unread. Where only the picture's network
+    was taught its user's signs, landmarks weigh less. The share of "no hand" is the picture's.
+    Landmarks are read in ALPHABET alone.
     """
     if model.alphabet != ALPHABET:
         return by_picture, 1.0
     hand = max(float(by_picture.sum()), 1e-6)
-    share = TAUGHT_SHARE if model.is_taught else 0.5
+    knows_better = model.is_taught and not model.landmarks
+    share = UNTAUGHT_SHARE if knows_better else 0.5
     mean = (by_picture / hand + LEAST) ** (1 - share) * (by_landmarks + LEAST) ** share
     best = mean.argmax()
-    doubter = by_picture[best] if model.is_taught else min(by_picture[best], by_landmarks[best])
+    doubter = by_picture[best] if knows_better else min(by_picture[best], by_landmarks[best])
     return hand * mean / mean.sum(), min(1.0, float(doubter) / AGREED)
 
 

@@ -15,6 +15,8 @@ network from forgetting what it was not taught:
   difference between the features of taught pictures and of rendered hands of the same letter; or
   else it would take all that looks like the user for a letter that was taught;
 - where only some letters are taught, soft targets: a picture that is read rightly teaches nothing.
+
+The network that reads landmarks is taught beside it, by camera/learn_landmarks.py.
 """
 
 import contextlib
@@ -30,18 +32,27 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnxruntime as ort
 
+from camera.layers import (
+    BATCH_SIZE,
+    FEATURES,
+    LAYERS,
+    forward,
+    open_layers,
+    raise_targets,
+    softmax,
+    train,
+)
+from camera.learn_landmarks import NETWORK, SHAPE, landmark_digest, learn_landmarks
 from camera.letter_folders import NO_HAND, explain_folder, list_letters
-from camera.model import ROOT, average_views, open_session
+from camera.model import ALPHABET, ROOT, average_views, open_session
 from camera.pictures import name_unread, read_picture
 from plumbing.faults import UserError, in_a_line, printable
 from plumbing.files import require_file, write_file
 from plumbing.read_csv import number_lines
 
 FOLDER, LEARNED = Path("my_hand"), "learned.npz"
-LAYERS = tuple(f"fc{i}.{part}" for i in (1, 2, 3) for part in ("weight", "bias"))
-FEATURES = "features"  # name of the tensor that the first of the layers takes
+LANDMARKS = "landmarks"  # in that file: the digest of their network, and before its layers' names
 
 # How far a picture is moved and lit otherwise, as in step 2.
 MAX_TURN = 12  # degrees
@@ -62,10 +73,7 @@ SHIFTED_SHARE = 2.5  # if none are taught
 HANDS_SHARE = 0.7  # of rehearsed hands
 MOVED_SHARE = 2.1  # of the same, moved, where letters are left untaught
 CERTAIN = 0.85  # least target of a picture's letter, where others are left untaught
-BATCH_SIZE = 128
-STEPS, TRIAL_STEPS = 150, 100  # of learning, and of each trial in cross-validation
-LEARNING_RATE = 0.002  # Adam's (Kingma and Ba, 2015), at its peak
-MOMENTUM, MOMENTUM_SQUARED = 0.9, 0.99
+STEPS, TRIAL_STEPS = 150, 50  # of learning, and of each trial in cross-validation
 FOLDS = 3  # of cross-validation
 SURE, UNLIKELY = 0.5, 0.05  # probabilities that make a picture contradict the others
 SWAPPED, LEAST = 2.0, 1e-3  # log-likelihood ratio of two swapped letters; least probability in it
@@ -85,11 +93,17 @@ class Picture:
 
 @dataclass(frozen=True)
 class Learned:
-    """The layers as taught, by name, float32; by how many pictures; the digest of their model."""
+    """The layers as taught, by name, float32; by how many pictures; the digest of their model.
+
+    Then the layers that read landmarks, {} where nothing was learned of them, and the digest of
+    their network.
+    """
 
     layers: dict
     pictures: int
     digest: str
+    landmarks: dict
+    landmark_digest: str
 
 
 @dataclass(frozen=True)
@@ -212,64 +226,6 @@ def read_rehearsal(alphabet, size):
     return np.array([resize(image, size) for image in images]), np.array(numbers)
 
 
-# ---------------------------------------------------------------- the layers
-
-
-def forward(layers, features):
-    """Return what each fully connected layer takes, and the logits of the last, as a list.
-
-    layers: [weight, bias] * 3; features: float32 (N, C) -> float32 (N, C), ..., (N, letters)
-    """
-    values = [features]
-    for weight, bias in zip(layers[::2], layers[1::2], strict=True):
-        if len(values) > 1:
-            values[-1] = np.maximum(values[-1], 0)
-        values.append(values[-1] @ weight.T + bias)
-    return values
-
-
-def backward(layers, values, error):
-    """Return the gradients of `layers`, given `error`, the logits' gradient (N, letters)."""
-    gradients = []
-    for weight, value in zip(layers[-2::-2], values[-2::-1], strict=True):
-        gradients = [error.T @ value, error.sum(axis=0), *gradients]
-        error = (error @ weight) * (value > 0)
-    return gradients
-
-
-def softmax(logits, no_hand_logit):
-    """Return the probabilities of the letters and, last, of no hand, whose logit is constant.
-
-    float32 (N, letters) -> (N, letters + 1)
-    """
-    logits = np.pad(logits, ((0, 0), (0, 1)), constant_values=no_hand_logit)
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return odds / odds.sum(axis=1, keepdims=True)
-
-
-def train(layers, features, targets, weights, steps, no_hand_logit, rng):
-    """Return `layers` trained on, by Adam on the cross-entropy.
-
-    features: float32 (N, C); targets: probabilities float32 (N, letters + 1);
-    weights: float (N,), how often each row is drawn, relative to the others
-    """
-    layers = [layer.copy() for layer in layers]
-    means, squares = [np.zeros_like(a) for a in layers], [np.zeros_like(a) for a in layers]
-    rows = rng.choice(len(features), (steps, BATCH_SIZE), p=weights / weights.sum())
-    for step, batch in enumerate(rows, start=1):
-        values = forward(layers, features[batch])
-        error = softmax(values[-1], no_hand_logit) - targets[batch]
-        warm_up, cool_down = min(1, 10 * step / steps), (1 + np.cos(np.pi * step / steps)) / 2
-        rate = LEARNING_RATE * warm_up * cool_down
-        gradients = backward(layers, values, error[:, :-1] / np.float32(BATCH_SIZE))
-        for layer, gradient, mean, square in zip(layers, gradients, means, squares, strict=True):
-            mean += np.float32(1 - MOMENTUM) * (gradient - mean)
-            square += np.float32(1 - MOMENTUM_SQUARED) * (gradient**2 - square)
-            size = np.sqrt(square / np.float32(1 - MOMENTUM_SQUARED**step)) + np.float32(1e-8)
-            layer -= np.float32(rate / (1 - MOMENTUM**step)) * mean / size
-    return layers
-
-
 # ---------------------------------------------------------------- learning
 
 
@@ -279,11 +235,11 @@ class Learner:
     def __init__(self, model, pictures, seed=1):
         self.model, self.pictures = model, pictures
         self.rng = np.random.default_rng(seed)
-        self.session, self.layers = open_layers(model)
+        self.session, self.layers = open_layers(model.path, (1, 1, model.size, model.size))
         names, size = [*model.alphabet, NO_HAND], model.size
         self.labels = np.array([names.index(picture.letter) for picture in pictures])
         images = [picture.image for picture in pictures]
-        count = int(np.clip(VARIATIONS // len(images), FEWEST, MOST))
+        count = count_variations(pictures)
         varied = self.extract(augment(images, count, size, self.rng, FARTHER))
         self.varied = varied.reshape(len(images), count, -1)  # (N, count, C)
         self.images = np.array([resize(image, size) for image in images])
@@ -352,12 +308,7 @@ class Learner:
         """
         features = np.concatenate(self.varied[chosen])
         labels = self.labels[chosen].repeat(self.varied.shape[1])
-        targets, rows = self.answer(self.layers, features), np.arange(len(labels))
-        old = targets[rows, labels]
-        new = np.maximum(old, np.float32(certain))
-        targets *= ((1 - new) / np.maximum(1 - old, np.float32(1e-6)))[:, None]
-        targets[rows, labels] = new
-        return features, targets
+        return features, raise_targets(self.answer(self.layers, features), labels, certain)
 
     def shift(self, untaught, chosen):
         """Return features and targets of rendered hands as if in the surroundings of pictures.
@@ -388,6 +339,11 @@ class Learner:
         return untaught, taught
 
 
+def count_variations(pictures):
+    """Return how often each of these pictures is varied."""
+    return int(np.clip(VARIATIONS // len(pictures), FEWEST, MOST))
+
+
 def deal(labels):
     """Return in which fold each picture is left out: those of a letter, in turn, into FOLDS parts.
 
@@ -401,11 +357,15 @@ def deal(labels):
 def learn(model, pictures, trials=True):
     """Return what `pictures` teach `model`, as Learned, and a Report of how well.
 
-    Without `trials`, for a third of the time, there is no Report: None.
+    Without `trials`, which take time, there is no Report: None.
     """
+    landmarks = {}
+    if model.alphabet == ALPHABET:
+        landmarks = learn_landmarks(pictures, count_variations(pictures))
     learner = Learner(model, pictures)
     layers = learner.learn(np.arange(len(pictures)))
-    learned = Learned(dict(zip(LAYERS, layers, strict=True)), len(pictures), digest(model))
+    by_name = dict(zip(LAYERS, layers, strict=True))
+    learned = Learned(by_name, len(pictures), digest(model), landmarks, landmark_digest())
     return learned, report(learner, *learner.cross_validate()) if trials else None
 
 
@@ -461,47 +421,11 @@ def digest(model):
     return hashlib.sha256(model.path.read_bytes()).hexdigest()
 
 
-def open_layers(model):
-    """Return a session that gives FEATURES and the layers too, and the layers, a list of arrays.
-
-    Serialized Protocol Buffers messages merge where they follow each other: behind the model's
-    bytes comes a model that consists of the names of further outputs. Raises UserError where the
-    model has no such tensors.
-    """
-    names = [encode(1, name.encode()) for name in (FEATURES, *LAYERS)]
-    graph = b"".join(encode(12, name) for name in names)  # GraphProto.output, ValueInfoProto.name
-    content = model.path.read_bytes() + encode(7, graph)  # ModelProto.graph
-    try:
-        session = open_session(content)
-        grey = np.zeros((1, 1, model.size, model.size), np.float32)
-        layers = session.run(LAYERS, {session.get_inputs()[0].name: grey})
-    except Exception as error:  # ONNX Runtime's errors have no class in common
-        raise UserError(
-            f"{printable(model.path)} cannot be taught: it is no export of step_4_evaluate.py"
-        ) from error
-    return session, layers
-
-
-def encode(number, content):
-    """Return the field of a Protocol Buffers message that has this number and content (bytes)."""
-    length, digits = len(content), []
-    while length > 127:
-        digits.append(length & 127 | 128)
-        length >>= 7
-    return bytes([number << 3 | 2, *digits, length]) + content
-
-
 def taught(model, learned):
     """Return `model` with the layers as learned. It reads in the same time."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 4
-    values = {name: ort.OrtValue.ortvalue_from_numpy(a) for name, a in learned.layers.items()}
-    for name, value in values.items():
-        options.add_initializer(name, value)
-    session = ort.InferenceSession(model.path, options, providers=["CPUExecutionProvider"])
-    session.layers = values  # it reads them where they lie
-    return replace(model, session=session, is_taught=True)
+    landmarks = open_session(NETWORK, learned.landmarks) if learned.landmarks else None
+    session = open_session(model.path, learned.layers)
+    return replace(model, session=session, is_taught=True, landmarks=landmarks)
 
 
 # ---------------------------------------------------------------- the folder
@@ -560,8 +484,10 @@ def add_pictures(source, alphabet, folder=FOLDER):
 
 def save(learned, folder=FOLDER):
     """Write what was learned to `folder`/learned.npz. Raises OSError."""
+    values = {"digest": learned.digest, "pictures": learned.pictures, **learned.layers}
+    values |= {f"{LANDMARKS}.{name}": layer for name, layer in learned.landmarks.items()}
     content = io.BytesIO()
-    np.savez(content, digest=learned.digest, pictures=learned.pictures, **learned.layers)
+    np.savez(content, **values, **{LANDMARKS: learned.landmark_digest})
     write_file(Path(folder, LEARNED), content.getvalue())
 
 
@@ -572,22 +498,48 @@ def load(model, folder=FOLDER):
     """
     path = Path(folder, LEARNED)
     require_file(path, "nothing has been learned yet", LARGEST)
-    damaged = UserError(f"{printable(path)}: damaged, or not what this program wrote")
+    values = read_values(path)
+    if str(values["digest"]) != digest(model):
+        raise UserError(f"{printable(path)}: learned for another model")
+    if (current := landmark_digest()) and str(values.get(LANDMARKS, "")) != current:
+        raise UserError(f"{printable(path)}: learned for another network of landmarks")
+    try:
+        pictures = values["pictures"]
+        if pictures.shape != () or pictures.dtype.kind != "i" or pictures < 1:
+            raise ValueError("no count of pictures")
+        layers = pick_layers(values, "", model.path, (1, 1, model.size, model.size))
+        has_landmarks = current and any(name.startswith(f"{LANDMARKS}.") for name in values)
+        landmarks = pick_layers(values, f"{LANDMARKS}.", NETWORK, SHAPE) if has_landmarks else {}
+    except (KeyError, ValueError) as error:
+        raise damaged(path) from error
+    return Learned(layers, int(pictures), digest(model), landmarks, current)
+
+
+def read_values(path):
+    """Return the arrays in a file of what was learned, by name. Raises UserError if damaged."""
     content = io.BytesIO(path.read_bytes())  # of a file, zipfile may raise any OSError
     try:
         with np.load(content, allow_pickle=False) as file:
             if sum(member.file_size for member in file.zip.infolist()) > LARGEST:
-                raise damaged
-            values = {name: file[name] for name in ("digest", "pictures", *LAYERS)}
+                raise ValueError("too large")
+            values = {name: file[name] for name in file.files}
+            return values | {name: values[name] for name in ("digest", "pictures")}
     except (*DAMAGES, AttributeError, TypeError) as error:  # the last two: another kind of file
-        raise damaged from error
-    if str(values.pop("digest")) != digest(model):
-        raise UserError(f"{printable(path)}: learned for another model")
-    pictures, (_, layers) = values.pop("pictures"), open_layers(model)
-    whole = pictures.shape == () and pictures.dtype.kind == "i" and pictures > 0
-    for layer, value in zip(layers, values.values(), strict=True):
-        whole &= (value.shape, value.dtype) == (layer.shape, layer.dtype)
-        whole = whole and np.isfinite(value).all()
-    if not whole:
-        raise damaged
-    return Learned(values, int(pictures), digest(model))
+        raise damaged(path) from error
+
+
+def damaged(path):
+    return UserError(f"{printable(path)}: damaged, or not what this program wrote")
+
+
+def pick_layers(values, prefix, path, shape):
+    """Return the layers that take the place of those of the network in `path`, by name.
+
+    `values` holds them behind `prefix`; `shape` is that of the network's input. Raises KeyError or
+    ValueError where one of them is missing or cannot be right.
+    """
+    picked = {name: values[prefix + name] for name in LAYERS}
+    for old, new in zip(open_layers(path, shape)[1], picked.values(), strict=True):
+        if (new.shape, new.dtype) != (old.shape, old.dtype) or not np.isfinite(new).all():
+            raise ValueError("another layer")
+    return picked

@@ -41,6 +41,7 @@ class Model:
     no_hand_logit: float = -np.inf  # the tutorial's model knows no such class
     threshold: float = 0.53  # least probability of a letter; ours, the tutorial has none
     is_taught: bool = False  # whether it knows its user's signs (camera/learn.py)
+    landmarks: ort.InferenceSession | None = None  # reads its user's landmarks, if they were taught
     is_softmax: bool = False  # gives probabilities, whose logarithms are logits
 
     @property
@@ -123,16 +124,24 @@ def find_model():
     return shipped if shipped.is_file() and not own.exists() else own
 
 
-def open_session(model):
-    """Open an ONNX Runtime session, silent and of one thread, of a model's file or its bytes."""
+def open_session(model, layers=None):
+    """Open an ONNX Runtime session, silent and of one thread, of a model's file or its bytes.
+
+    `layers`, arrays by name, take the place of those in the file.
+    """
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1  # more would spin between frames: 61 % of a core
     options.log_severity_level = 4
+    values = {name: ort.OrtValue.ortvalue_from_numpy(a) for name, a in (layers or {}).items()}
+    for name, value in values.items():
+        options.add_initializer(name, value)
     try:
-        return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its errors have no class in common
         told = explain_load(model, error) if isinstance(model, Path) else "the model is damaged"
         raise UserError(told) from error
+    session.layers = values  # it reads them where they lie
+    return session
 
 
 def read_letters(model, image, frame_number=None):

@@ -32,7 +32,7 @@ def judge_photos(args, letters, classify):
             return np.zeros((model.size,) * 2, np.uint8), np.zeros(len(letters), np.float32)
         image, probabilities = classify(model, frame, args.box, square=hand and hand.box)
         if hand:
-            probabilities = temper(*agree(model, probabilities, finder.read(hand)))
+            probabilities = temper(*agree(model, probabilities, finder.read(hand, model)))
         return image, probabilities
 
     folder = args.photos

@@ -212,7 +212,7 @@ class FakeFinder:
         landmarks[:, :2] += square[:2]
         return SimpleNamespace(box=square, landmarks=landmarks, is_right=1.0)
 
-    def read(self, hand):
+    def read(self, hand, model=None):
         if self.letter is None:
             return np.ones(24, np.float32)
         return np.where(np.array([*ALPHABET]) == self.letter, 0.9, 0.1 / 23).astype(np.float32)

@@ -12,6 +12,7 @@ from conftest import ROOT
 
 import step_2_dataset
 from camera import learn
+from camera.layers import LAYERS, backward, encode
 from camera.model import average_views, load_model
 from plumbing.faults import UserError
 
@@ -110,7 +111,7 @@ def test_letters_not_taught_get_no_worse(model, moments, hands, letters):
 
 def test_learning_twice_gives_the_same(model, moments, lesson):
     again, _ = learn.learn(model, to_pictures(moments), trials=False)
-    assert all(np.array_equal(again.layers[name], lesson[0].layers[name]) for name in learn.LAYERS)
+    assert all(np.array_equal(again.layers[name], lesson[0].layers[name]) for name in LAYERS)
 
 
 def test_the_taught_session_computes_what_the_learner_does(model, moments, lesson):
@@ -134,7 +135,7 @@ def test_gradients_are_those_of_the_loss():
         return learn.forward(layers, features)[-1]
 
     error = learn.softmax(forward(), 0.0) - targets
-    gradients = learn.backward(layers, learn.forward(layers, features), error[:, :-1])
+    gradients = backward(layers, learn.forward(layers, features), error[:, :-1])
     for layer, gradient in zip(layers, gradients, strict=True):
         for place in np.ndindex(layer.shape):
             before = layer[place]
@@ -198,7 +199,7 @@ def test_nothing_was_taught(model, tmp_path, monkeypatch):
 def test_it_learns_anew_for_another_model(model, my_hand, moments, tmp_path, capsys):
     learn.teach(model, my_hand)
     other = tmp_path / "other.onnx"
-    other.write_bytes(model.path.read_bytes() + learn.encode(6, b"another one"))  # a comment
+    other.write_bytes(model.path.read_bytes() + encode(6, b"another one"))  # a comment
     other = load_model(other)
     with pytest.raises(UserError, match="another model"):
         learn.load(other)
@@ -212,6 +213,20 @@ def test_it_learns_anew_for_another_model(model, my_hand, moments, tmp_path, cap
     assert "6 pictures now, 9 when it learned: it learns anew" in capsys.readouterr().out
 
 
+def test_it_learns_anew_where_landmarks_were_not_learned_yet(model, my_hand, capsys):
+    learn.teach(model, my_hand)
+    path = my_hand / learn.LEARNED
+    with np.load(path) as file:
+        values = {name: file[name] for name in file.files if not name.startswith("landmarks")}
+    np.savez(path, **values)
+    assert learn.use_hand(model)[1] == "taught by 9 pictures in my_hand"
+    told = capsys.readouterr().out
+    assert told.count("\n") == 1
+    assert "learned for another network of landmarks: it learns anew" in told
+    assert learn.use_hand(model)[1] == "taught by 9 pictures in my_hand"
+    assert capsys.readouterr().out == ""
+
+
 def test_pictures_can_be_removed_and_what_was_learned_kept(model, my_hand):
     learn.teach(model, my_hand)
     for letter in ODD:
@@ -223,6 +238,7 @@ def damage(values, **changes):
     return {**values, **changes}
 
 
+BIAS = "landmarks.fc3.bias"
 FAULTS = {
     "no zip": lambda values: b"nothing of the kind",
     "empty": lambda values: b"",
@@ -232,6 +248,10 @@ FAULTS = {
     "doubles": lambda values: damage(values, **{"fc3.bias": np.zeros(24)}),
     "not a number": lambda values: damage(values, **{"fc3.bias": np.full(24, np.nan, np.float32)}),
     "no count": lambda values: damage(values, pictures=np.array("many")),
+    "one of landmarks' layers": lambda values: damage(values, **{BIAS: np.zeros(9, np.float32)}),
+    "landmarks of another size": lambda values: damage(
+        values, **{f"landmarks.{name}": np.zeros((9, 9), np.float32) for name in LAYERS}
+    ),
     "too large": lambda values: damage(values, more=np.zeros(2**24, np.uint8)),
 }
 

@@ -1,10 +1,11 @@
 """Measure what teaching gives: how well people's signs are read, untaught and taught.
 
-    python -m tools.measure_teaching --photos DIR [--model FILE] [--pictures 1 3] [--letters 24]
+    python -m tools.measure_teaching --photos DIR [--follow] [--pictures 1 3] [--letters 24]
 
-DIR/SOURCE/LETTER/ holds pictures of each person, DIR/no_hand/ pictures without a hand, if there are
-any. Of each letter, pictures spread over the first third (by name) are taught, and the last third
-is read; no letter is refused. A row for each source, then their mean and the lowest:
+DIR/SOURCE/LETTER/ holds pictures of each person, cut around the hand, DIR/no_hand/ pictures without
+a hand, if there are any. Of each letter, pictures spread over the first third (by name) are taught,
+and the last third is read; no letter is refused. With --follow the hand's landmarks are read, too.
+A row for each source, then their mean and the lowest:
 
     untaught  as the model is
     taught    after so many pictures of each letter
@@ -13,6 +14,7 @@ is read; no letter is refused. A row for each source, then their mean and the lo
     others    of letters that were not taught, where --letters are fewer: before and after
     refused   pictures without a hand, at the threshold that 95 % of the letters reach that are
               read rightly: before and after
+    found     pictures in which --follow finds the hand; of the others the picture alone is read
 """
 
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
@@ -27,12 +29,14 @@ import cv2
 import numpy as np
 
 from camera import learn
-from camera.model import load_model
+from camera.hand import HandFinder, agree
+from camera.learn_landmarks import SIDE, enlarge
+from camera.model import average_views, load_model, temper, to_probabilities
 from camera.pictures import list_pictures, read_picture
 from plumbing.faults import UserError, printable, run
 from plumbing.flags import bounded, nonempty
 
-COLUMNS = ("untaught", "taught", "moved", "mirrored", "others", "", "refused", "", "seconds")
+COLUMNS = ("untaught", "taught", "moved", "mirrored", "others", "", "refused", "", "found")
 KEPT = 0.95  # of the letters read rightly pass the threshold
 
 
@@ -40,13 +44,15 @@ def main(argv=None):
     args = parse_args(argv)
     cv2.setNumThreads(1)
     model = load_model(args.model)
+    finder = HandFinder() if args.follow else None
     sources, empty = read_sources(args.photos, model)
+    rooms = see(model, finder, empty)
     for count in args.pictures:
         print(f"{printable(model.path)}, {count} picture(s) of each of {args.letters} letters")
-        print(f"{'source':16}" + "".join(f"{column:>9}" for column in COLUMNS))
+        print(f"{'source':16}" + "".join(f"{c:>9}" for c in (*COLUMNS, "seconds")))
         rows = []
         for name, pictures in sources.items():
-            rows.append(measure(model, pictures, empty, count, args.letters))
+            rows.append(measure(model, finder, pictures, rooms, count, args.letters))
             print_row(name, rows[-1])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # of columns without figures
@@ -55,7 +61,7 @@ def main(argv=None):
 
 
 def read_sources(folder, model):
-    """Return the pictures of each source in `folder`, a dict, and of no hand, (N, size, size)."""
+    """Return the pictures of each source in `folder`, a dict, and grey ones of no hand, a list."""
     sources, empty = {}, []
     for place in sorted(Path(folder).glob("*/")):
         if place.name.upper() == learn.NO_HAND:
@@ -69,37 +75,66 @@ def read_sources(folder, model):
     if not sources:
         raise UserError(f"{printable(folder)}: no pictures in its SOURCE/A/, SOURCE/B/ and so on")
     greys = [cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) for frame in empty]
-    return sources, to_images(model, greys)
+    return sources, [learn.crop_square(grey) for grey in greys]
 
 
-def measure(model, pictures, empty, count, letters):
-    """Return the figures of a source in the order of COLUMNS, float (9,), NaN where there is none.
+def measure(model, finder, pictures, rooms, count, letters):
+    """Return the figures of a source in the order of COLUMNS, NaN where there is none; seconds.
 
-    `letters` of its letters, evenly spread, are taught by `count` pictures each.
+    `letters` of its letters, evenly spread, are taught by `count` pictures each. `rooms` are what
+    `see` gives of pictures without a hand. Float (10,).
     """
     lessons, exams = split(pictures, count)
     signed = sorted({picture.letter for picture in exams})
     chosen = {signed[i] for i in spread(len(signed), letters)}
-    lessons = [picture for picture in lessons if picture.letter in chosen]
     start = time.perf_counter()
-    learner = learn.Learner(model, lessons)
-    layers = learner.learn(np.arange(len(lessons)))
+    lessons = [picture for picture in lessons if picture.letter in chosen]
+    models = model, learn.taught(model, learn.learn(model, lessons, trials=False)[0])
     seconds = time.perf_counter() - start
-    greys, rng = [picture.image for picture in exams], np.random.default_rng(1)
+    greys = [picture.image for picture in exams]
     labels = np.array([model.alphabet.index(picture.letter) for picture in exams])
-    images, is_taught = to_images(model, greys), np.array([p.letter in chosen for p in exams])
-
-    def read(images, layers=layers):
-        return learner.read(layers, images)[:, :-1]
-
-    before, after = read(images, learner.layers), read(images)
-    moved = read(learn.augment(greys, 1, model.size, rng))
-    mirrored = read(images[:, :, ::-1])
-    figures = [share(p, labels, is_taught) for p in (before, after, moved, mirrored)]
+    is_taught = np.array([picture.letter in chosen for picture in exams])
+    seen, moved = see(model, finder, greys), see_moved(model, finder, greys)
+    mirrored = see(model, finder, [np.ascontiguousarray(grey[:, ::-1]) for grey in greys])
+    before, after = (read(one, finder, *seen) for one in models)
+    others = [read(models[1], finder, *sight) for sight in (moved, mirrored)]
+    figures = [share(p, labels, is_taught) for p in (before, after, *others)]
     figures += [share(p, labels, ~is_taught) for p in (before, after)]
-    for read_as, by in ((before, learner.layers), (after, layers)):
-        figures.append(refused(read_as, labels, read(empty, by)) if len(empty) else np.nan)
-    return np.array([*figures, seconds])
+    for one, read_as in zip(models, (before, after), strict=True):
+        room = read(one, finder, *rooms) if rooms[1] else []
+        figures.append(refused(read_as, labels, room))
+    found = np.mean([hand is not None for hand in seen[1]]) if finder else np.nan
+    return np.array([*figures, found, seconds])
+
+
+def see(model, finder, greys):
+    """Return square grey pictures as the model sees them, and a list of their Hands.
+
+    float32 (N, size, size) in 0..255; None instead of a Hand that is not found
+    """
+    images = [learn.resize(grey, model.size) for grey in greys]
+    hands = [finder and finder.find(enlarge(grey)) for grey in greys]
+    return np.array(images, np.float32).reshape(-1, model.size, model.size), hands
+
+
+def see_moved(model, finder, greys):
+    """Return the same of the pictures moved, turned and lit otherwise, as in learning."""
+    images, large = (
+        learn.augment(greys, 1, size, np.random.default_rng(1)) for size in (model.size, SIDE)
+    )
+    return images, see(model, finder, large.astype(np.uint8))[1]
+
+
+def read(model, finder, images, hands):
+    """Return the probabilities of the letters, float32 (N, letters)."""
+    pixels = ((images / 255 - model.mean) / model.std).astype(np.float32)[:, None]
+    logits = average_views(model.logits, pixels, range(model.views))
+    probabilities = to_probabilities(logits, model.no_hand_logit)
+    for number, hand in enumerate(hands):
+        if hand:
+            by_landmarks = finder.read(hand, model)
+            probabilities[number] = temper(*agree(model, probabilities[number], by_landmarks))
+    return probabilities
 
 
 def split(pictures, count):
@@ -119,12 +154,6 @@ def spread(size, count):
     return sorted({round(place) for place in places}) if size else []
 
 
-def to_images(model, greys):
-    """Return square grey pictures as the model sees them, float32 (N, size, size)."""
-    images = [learn.resize(learn.crop_square(grey), model.size) for grey in greys]
-    return np.array(images, np.float32).reshape(-1, model.size, model.size)
-
-
 def share(probabilities, labels, chosen):
     """Return the share of the `chosen` images that is read rightly; NaN if there are none."""
     right = probabilities[chosen].argmax(axis=1) == labels[chosen]
@@ -132,7 +161,9 @@ def share(probabilities, labels, chosen):
 
 
 def refused(probabilities, labels, empty):
-    """Return the share of images without a hand that falls below the threshold."""
+    """Return the share of images without a hand that falls below the threshold; NaN of none."""
+    if not len(empty):
+        return np.nan
     right = probabilities.argmax(axis=1) == labels
     threshold = np.quantile(probabilities[right].max(axis=1), 1 - KEPT) if right.any() else 0
     return (empty.max(axis=1) < threshold).mean()
@@ -148,6 +179,7 @@ def parse_args(argv):
     add, whole = parser.add_argument, bounded(int, 1, 1000)
     add("--photos", metavar="DIR", type=nonempty, required=True, help="pictures by source, letter")
     add("--model", metavar="FILE", type=nonempty, help="the one that the camera script would use")
+    add("--follow", action="store_true", help="read the hand's landmarks, too")
     add("--pictures", type=whole, nargs="+", default=[1, 3], help="of each letter (1 and 3)")
     add("--letters", type=whole, default=24, help="how many letters are taught (24)")
     return parser.parse_args(argv)

@@ -26,21 +26,20 @@ import torch
 import torch.nn as nn
 
 from camera.hand import FOLDER, LETTERS_NETWORK, HandFinder
+from camera.learn_landmarks import MIDDLE, NOISE, SHAPE, STRETCH, TURN, WRIST, enlarge
 from camera.letter_folders import read_letter_folders
 from camera.model import ALPHABET
 from plumbing.faults import UserError, run
 from plumbing.files import write_file
 from plumbing.flags import nonempty
 from plumbing.progress import Progress
+from step_4_evaluate import name_features
 
-SIDE = 192  # pixels to which a smaller photograph is enlarged before the finder looks at it
 FOLDS = 3
 HIDDEN, DROPOUT = 128, 0.3
 STEPS, BATCH_SIZE, LEARNING_RATE, WEIGHT_DECAY, SMOOTHING = 3000, 256, 0.004, 0.01, 0.1
-TURN, STRETCH, NOISE = 0.3, 0.15, 0.03  # radians; share; share of the palm's length
 OPSET = 14  # as step 4's
 PALM = [0, 5, 9, 13, 17]  # landmarks: the wrist, and the fingers' roots
-WRIST, MIDDLE = 0, 9
 TIPS = [4, 8, 12, 16, 20]
 BONES = [(0, 1), (1, 2), (2, 3), (3, 4), (0, 5), (5, 6), (6, 7), (7, 8), (0, 9), (9, 10), (10, 11)]
 BONES += [(11, 12), (0, 13), (13, 14), (14, 15), (15, 16), (0, 17), (17, 18), (18, 19), (19, 20)]
@@ -57,22 +56,20 @@ class LandmarkNet(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.layers = nn.Sequential(
-            nn.BatchNorm1d(21 * 3 + 3 * len(BONES) + len(PAIRS)),
-            nn.LazyLinear(HIDDEN),
-            nn.ReLU(),
-            nn.Dropout(DROPOUT),
-            nn.Linear(HIDDEN, HIDDEN),
-            nn.ReLU(),
-            nn.Dropout(DROPOUT),
-            nn.Linear(HIDDEN, len(ALPHABET)),
-        )
-
+        self.norm = nn.BatchNorm1d(21 * 3 + 3 * len(BONES) + len(PAIRS))
+        self.fc1 = nn.LazyLinear(HIDDEN)
+        self.fc2 = nn.Linear(HIDDEN, HIDDEN)
+        self.fc3 = nn.Linear(HIDDEN, len(ALPHABET))
+        self.dropout = nn.Dropout(DROPOUT)
         self.register_buffer("mirror", torch.tensor([-1.0, 1.0, 1.0]))
 
     def forward(self, landmarks):
         hands = landmarks, landmarks * self.mirror
-        return sum(self.layers(describe(hand)) for hand in hands) / 2
+        return sum(self.read_one(describe(hand)) for hand in hands) / 2
+
+    def read_one(self, description):
+        values = self.dropout(self.fc1(self.norm(description)).relu())
+        return self.fc3(self.dropout(self.fc2(values).relu()))
 
 
 def describe(landmarks):
@@ -122,9 +119,7 @@ def find_landmarks(folder):
     count = sum(1 for _ in Path(folder).glob("*/*/*"))
     photos = Progress(read_letter_folders(folder, ALPHABET), desc="Photographs", total=count)
     for path, label, frame in photos:
-        scale = max(1.0, SIDE / min(frame.shape[:2]))
-        frame = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-        if label < len(ALPHABET) and (hand := finder.find(frame)):
+        if label < len(ALPHABET) and (hand := finder.find(enlarge(frame))):
             rows.append((hand.landmarks, label, path.parent.parent.name))
     if not rows:
         raise UserError(f"{folder}: no hands in its SOURCE/A/, SOURCE/B/ and so on")
@@ -176,14 +171,15 @@ def cross_validate(landmarks, labels, sources):
 def export(net):
     """Turn a LandmarkNet into an ONNX model (bytes).
 
-    float32 "landmarks" (N, 21, 3) -> float32 "logits" (N, 24)
+    float32 "landmarks" (N, 21, 3) -> float32 "logits" (N, 24). What fc1 takes is the tensor
+    "features", as in step 4's, of the hand as it is and not mirrored: so both can be taught.
     """
     content = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of the exporter, as in step 4
         torch.onnx.export(
             net.eval(),
-            torch.rand(2, 21, 3),
+            torch.rand(2, *SHAPE[1:]),
             content,
             input_names=["landmarks"],
             output_names=["logits"],
@@ -191,8 +187,10 @@ def export(net):
             opset_version=OPSET,
             dynamo=False,
         )
-    onnx.checker.check_model(onnx.load_model_from_string(content.getvalue()), full_check=True)
-    return content.getvalue()
+    model = onnx.load_model_from_string(content.getvalue())
+    name_features(model.graph)
+    onnx.checker.check_model(model, full_check=True)
+    return model.SerializeToString()
 
 
 def parse_args(argv):
