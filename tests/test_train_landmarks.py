@@ -8,6 +8,7 @@ import torch
 
 from camera.model import ALPHABET
 from plumbing.faults import UserError
+from plumbing.sign_mnist import RENDERED
 from tools import train_landmarks
 from tools.train_landmarks import describe
 
@@ -38,6 +39,24 @@ def test_letters_of_strangers_are_read(people, capsys, monkeypatch):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["ann", "bob", "eve", "mean"]
     assert all(float(line.split()[-2]) > 90 for line in lines)
+
+
+def test_rendered_hands_have_their_share_and_are_never_judged(people, capsys, monkeypatch):
+    landmarks, labels, sources = people
+    sources = np.where(sources == "eve", RENDERED, sources)
+    weights = train_landmarks.weigh(labels, sources)
+    is_rendered = sources == RENDERED
+    assert weights[is_rendered].sum() == pytest.approx(train_landmarks.RENDERED_SHARE)
+    each = {
+        (s, x): weights[(sources == s) & (labels == x)].sum()
+        for s in ("ann", "bob")
+        for x in range(3)
+    }
+    assert list(each.values()) == [pytest.approx((1 - train_landmarks.RENDERED_SHARE) / 6)] * 6
+    monkeypatch.setattr(train_landmarks, "STEPS", 20)
+    train_landmarks.cross_validate(landmarks, labels, sources)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["ann", "bob", "mean"]
 
 
 def test_size_place_and_side_do_not_count(people, net):

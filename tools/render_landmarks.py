@@ -23,31 +23,33 @@ from plumbing.faults import run
 from plumbing.files import write_file
 from plumbing.flags import bounded
 from plumbing.progress import Progress
-from tools.render_hands import CHUNK, draw_pictures, load_hand, read_poses
+from tools.render_hands import CHUNK, LETTERS, draw_pictures, load_hand, read_poses
 
 
 def main(argv=None):
     args = parse_args(argv)
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    landmarks, content = find_landmarks(args.count, args.seed), io.BytesIO()
+    (landmarks, _), content = find_landmarks(args.count, args.seed), io.BytesIO()
     np.save(content, landmarks.astype(np.float16))
     write_file(REHEARSAL, content.getvalue())
     print(f"{REHEARSAL}: the landmarks of {len(landmarks):,} of {args.count:,} rendered hands")
 
 
 def find_landmarks(count, seed):
-    """Render `count` hands; return the landmarks of those found, float32 (M, 21, 3)."""
-    finder, hand, poses, found = HandFinder(), load_hand(), read_poses(), []
+    """Render `count` hands; return those found: landmarks float32 (M, 21, 3), labels int (M,)."""
+    finder, hand, poses, rows = HandFinder(), load_hand(), read_poses(), []
     with Progress(total=count, desc="Hands", unit=" images") as bar:
         for start in range(0, count, CHUNK):
             numbers = range(start, min(start + CHUNK, count))
-            for scene in draw_pictures(hand, poses, seed, numbers, SIDE)[0]:
+            scenes = draw_pictures(hand, poses, seed, numbers, SIDE)[0]
+            for number, scene in zip(numbers, scenes, strict=True):
                 grey = np.clip(scene * 255, 0, 255).astype(np.uint8)
-                if one := finder.find(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)):
-                    found.append(one.landmarks)
+                if found := finder.find(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)):
+                    rows.append((found.landmarks, number % len(LETTERS)))
             bar.update(len(numbers))
-    return np.array(found)
+    landmarks, labels = zip(*rows, strict=True)
+    return np.array(landmarks), np.array(labels)
 
 
 def parse_args(argv):

@@ -3,12 +3,14 @@
     python -m tools.train_landmarks --photos DIR
 
 DIR/SOURCE/LETTER/ holds photographs of letters, a source being a person (or a page of them). The
-hand's landmarks are found as `--follow` finds them. How well the letters of people are read that a
-network never saw is printed first: a third of the sources is left out in turn. Then a network is
-trained on all of them and written to pretrained/landmark_letters.onnx.
+hand's landmarks are found as `--follow` finds them. So are those of rendered hands, as ten people
+do not show all ways to sign. How well the letters of people are read that a network never saw is
+printed first: a third of the sources is left out in turn. Then a network is trained on all of them
+and written to pretrained/landmark_letters.onnx. It takes a quarter of an hour.
 
 Landmarks say nothing of light, skin, sleeve or background, so ten people teach more by them than by
-pictures. But the finder errs where fingers hide each other, and there pictures say more.
+pictures, and renders need not look real. But the finder errs where fingers hide each other, and
+there pictures say more.
 """
 
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
@@ -31,11 +33,14 @@ from camera.letter_folders import read_letter_folders
 from camera.model import ALPHABET
 from plumbing.faults import UserError, run
 from plumbing.files import write_file
-from plumbing.flags import nonempty
+from plumbing.flags import bounded, nonempty
 from plumbing.progress import Progress
+from plumbing.sign_mnist import RENDERED
 from step_4_evaluate import name_features
+from tools import render_landmarks
 
 FOLDS = 3
+RENDERS, RENDERED_SEED, RENDERED_SHARE = 7200, 77, 0.3  # hands; their share of training
 HIDDEN, DROPOUT = 128, 0.3
 STEPS, BATCH_SIZE, LEARNING_RATE, WEIGHT_DECAY, SMOOTHING = 3000, 256, 0.004, 0.01, 0.1
 OPSET = 14  # as step 4's
@@ -128,16 +133,11 @@ def find_landmarks(folder):
 
 
 def fit(landmarks, labels, sources, seed=1):
-    """Return a LandmarkNet trained on landmarks; all letters of all sources weigh the same."""
+    """Return a LandmarkNet trained on landmarks, as they are weighed by `weigh`."""
     torch.manual_seed(seed)
     net = LandmarkNet()
     net(landmarks[:2])  # gives the first layer its size
-    _, group, sizes = np.unique(
-        np.char.add(sources, np.char.add("/", labels.astype(str))),
-        return_inverse=True,
-        return_counts=True,
-    )
-    weights = torch.from_numpy(1 / sizes[group])
+    weights = torch.from_numpy(weigh(labels, sources))
     optimizer = torch.optim.AdamW(net.parameters(), weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, STEPS)
     criterion = nn.CrossEntropyLoss(label_smoothing=SMOOTHING)
@@ -152,9 +152,25 @@ def fit(landmarks, labels, sources, seed=1):
     return net.eval()
 
 
+def weigh(labels, sources):
+    """Return how often each hand is drawn, float64 (N,).
+
+    Rendered hands have RENDERED_SHARE; of the rest, all letters of all sources are drawn as often.
+    """
+    _, group, sizes = np.unique(
+        np.char.add(sources, np.char.add("/", labels.astype(str))),
+        return_inverse=True,
+        return_counts=True,
+    )
+    weights, is_rendered = 1 / sizes[group], sources == RENDERED
+    for some, share in ((is_rendered, RENDERED_SHARE), (~is_rendered, 1 - RENDERED_SHARE)):
+        weights[some] *= share / max(1e-9, weights[some].sum())
+    return weights
+
+
 def cross_validate(landmarks, labels, sources):
     """Print for each source the share that is read rightly by a network that never saw it."""
-    names, shares = np.unique(sources), []
+    names, shares = np.unique(sources[sources != RENDERED]), []
     for fold in range(min(FOLDS, len(names))):
         left_out = names[fold::FOLDS]
         known = ~np.isin(sources, left_out)
@@ -197,6 +213,8 @@ def parse_args(argv):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     pictures = "photographs by source and letter"
     parser.add_argument("--photos", metavar="DIR", type=nonempty, required=True, help=pictures)
+    count = {"type": bounded(int, 0, 10**6), "default": RENDERS, "help": f"hands ({RENDERS})"}
+    parser.add_argument("--renders", metavar="COUNT", **count)
     return parser.parse_args(argv)
 
 
@@ -205,11 +223,17 @@ def main(argv=None):
     cv2.setNumThreads(1)
     torch.set_num_threads(1)  # the network is too small for more
     landmarks, labels, sources = find_landmarks(args.photos)
+    photographs = len(labels)
+    if args.renders:
+        rendered, letters = render_landmarks.find_landmarks(args.renders, RENDERED_SEED)
+        landmarks, labels = np.append(landmarks, rendered, 0), np.append(labels, letters)
+        sources = np.append(sources, [RENDERED] * len(letters))
     landmarks = torch.from_numpy(landmarks)
     cross_validate(landmarks, labels, sources)
     path = FOLDER / LETTERS_NETWORK
     write_file(path, export(fit(landmarks, labels, sources)))
-    print(f"{path}: reads the letters of landmarks, learned from {len(labels):,} photographs")
+    renders = len(labels) - photographs
+    print(f"{path}: learned from {photographs:,} photographs and {renders:,} rendered hands")
 
 
 if __name__ == "__main__":
