@@ -145,7 +145,7 @@ def read_pictures(folder, alphabet):
             unread.append(path)
         else:
             grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
-            pictures.append(Picture(path, letter, crop_square(grey)))
+            pictures.append(Picture(path, letter, crop_middle(grey)))
     if unread:
         raise UserError(f"{name_unread(unread)}; remove them")
     if not any(picture.letter != NO_HAND for picture in pictures):
@@ -153,7 +153,7 @@ def read_pictures(folder, alphabet):
     return pictures
 
 
-def crop_square(image):
+def crop_middle(image):
     """Return the middle square of an image (H, W); a view."""
     height, width = image.shape
     side = min(height, width)
@@ -207,7 +207,7 @@ def read_rehearsal(alphabet, size):
     """Return rendered hands and images without a hand, and their numbers in `alphabet`.
 
     uint8 (M, size, size) and int64 (M,), len(alphabet) for no hand. Raises UserError or OSError if
-    their files are damaged or missing.
+    their files are damaged or missing, or if no rendered hand shows one of the letters.
     """
     header = ",".join(["label", *(f"pixel{i}" for i in range(1, REHEARSAL_SIDE**2 + 1))])
     parts = []
@@ -220,6 +220,9 @@ def read_rehearsal(alphabet, size):
             raise UserError(f"{path}: damaged; get the project's files anew") from None
     labels, pixels = np.split(np.concatenate(parts), [1], axis=1)
     names = ["" if label == NO_HAND_LABEL else chr(ord("A") + label) for label in labels[:, 0]]
+    if missing := "".join(letter for letter in alphabet if letter not in names):
+        shown = "the letters that can be taught are A to Y without J"
+        raise UserError(f"a model of the letters {alphabet} cannot be taught {missing}: {shown}")
     known = [i for i, name in enumerate(names) if name in alphabet]  # "" is, too
     images = pixels.reshape(-1, REHEARSAL_SIDE, REHEARSAL_SIDE)[known]
     numbers = [alphabet.index(names[i]) if names[i] else len(alphabet) for i in known]
@@ -366,10 +369,10 @@ def learn(model, pictures, trials=True):
     layers = learner.learn(np.arange(len(pictures)))
     by_name = dict(zip(LAYERS, layers, strict=True))
     learned = Learned(by_name, len(pictures), digest(model), landmarks, landmark_digest())
-    return learned, report(learner, *learner.cross_validate()) if trials else None
+    return learned, make_report(learner, *learner.cross_validate()) if trials else None
 
 
-def report(learner, untaught, taught):
+def make_report(learner, untaught, taught):
     """Return the Report of cross-validated probabilities."""
     labels = learner.labels
     several = np.array([(labels == label).sum() > 1 for label in labels])
@@ -455,7 +458,7 @@ def use_hand(model, folder=FOLDER):
     return taught(model, learned), f"taught by {learned.pictures} pictures in {printable(folder)}"
 
 
-def teach(model, folder=FOLDER):
+def teach_folder(model, folder=FOLDER):
     """Learn from all pictures in `folder`, and keep it there. Return the taught model and a Report.
 
     Raises UserError or OSError, and leaves what was learned before as it was.

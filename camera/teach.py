@@ -82,7 +82,7 @@ def learn_and_tell(model):
         print("No pictures were taken, so nothing was learned")
         return
     print("Learning ...", flush=True)
-    _, report = learn.teach(model)
+    _, report = learn.teach_folder(model)
     count = len(list_signs(FOLDER, model.alphabet))
     print(f"Taught by {count} pictures in {FOLDER}. {report}")
     for picture, seen in report.odd:
@@ -110,7 +110,7 @@ def teach_from_stream(stream, model, see, view, in_window):
             print(f"{now:.2f}\t{taken.letter}\t{told}\t{path}", flush=True)
         view.frame = frame
         key = show(draw(view, lesson), stream.wait_of(now)) if in_window else ""
-        handle_key(key, lesson)
+        handle_lesson_key(key, lesson)
         if key == "q" or lesson.letter is None:
             break
     learn_and_tell(model)
@@ -144,7 +144,7 @@ def keep_picture(letter, crop):
     return path
 
 
-def handle_key(key, lesson):
+def handle_lesson_key(key, lesson):
     """Skip, go back, or ask for the letter whose key is pressed."""
     if key == " ":
         lesson.skip()

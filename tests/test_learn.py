@@ -184,7 +184,7 @@ def my_hand(tmp_path, monkeypatch, moments):
 
 
 def test_what_was_learned_is_used_by_itself(model, my_hand, moments, capsys):
-    taught, _ = learn.teach(model, my_hand)
+    taught, _ = learn.teach_folder(model, my_hand)
     again, note = learn.use_hand(model)
     assert note == "taught by 9 pictures in my_hand"
     assert read_views(again, moments["O"]) == read_views(taught, moments["O"])
@@ -197,7 +197,7 @@ def test_nothing_was_taught(model, tmp_path, monkeypatch):
 
 
 def test_it_learns_anew_for_another_model(model, my_hand, moments, tmp_path, capsys):
-    learn.teach(model, my_hand)
+    learn.teach_folder(model, my_hand)
     other = tmp_path / "other.onnx"
     other.write_bytes(model.path.read_bytes() + encode(6, b"another one"))  # a comment
     other = load_model(other)
@@ -214,7 +214,7 @@ def test_it_learns_anew_for_another_model(model, my_hand, moments, tmp_path, cap
 
 
 def test_it_learns_anew_where_landmarks_were_not_learned_yet(model, my_hand, capsys):
-    learn.teach(model, my_hand)
+    learn.teach_folder(model, my_hand)
     path = my_hand / learn.LEARNED
     with np.load(path) as file:
         values = {name: file[name] for name in file.files if not name.startswith("landmarks")}
@@ -228,7 +228,7 @@ def test_it_learns_anew_where_landmarks_were_not_learned_yet(model, my_hand, cap
 
 
 def test_pictures_can_be_removed_and_what_was_learned_kept(model, my_hand):
-    learn.teach(model, my_hand)
+    learn.teach_folder(model, my_hand)
     for letter in ODD:
         shutil.rmtree(my_hand / letter)
     assert learn.use_hand(model)[1] == "taught by 9 pictures in my_hand"
@@ -312,11 +312,11 @@ def test_pictures_are_copied_once(tmp_path, moments):
 
 
 def test_a_fault_while_learning_leaves_what_was_learned(model, my_hand, monkeypatch):
-    learn.teach(model, my_hand)
+    learn.teach_folder(model, my_hand)
     before = (my_hand / learn.LEARNED).read_bytes()
     (my_hand / "A/bad.png").write_bytes(b"no picture")
     with pytest.raises(UserError, match="could not be read"):
-        learn.teach(model, my_hand)
+        learn.teach_folder(model, my_hand)
     assert (my_hand / learn.LEARNED).read_bytes() == before
 
 
@@ -325,6 +325,14 @@ def test_another_kind_of_model_cannot_be_taught(model, moments, tmp_path):
     other.write_bytes(model.path.read_bytes().replace(b"features", b"somewhat"))
     with pytest.raises(UserError, match="cannot be taught"):
         learn.learn(load_model(other), to_pictures({"A": moments["A"]}))
+
+
+def test_a_model_of_other_letters_cannot_be_taught(model, moments):
+    other = replace(model, alphabet=model.alphabet[:-1].lower() + "Y")
+    with pytest.raises(
+        UserError, match="cannot be taught abcdefghiklmnopqrstuvwx: the letters that"
+    ):
+        learn.learn(other, [replace(picture, letter="Y") for picture in to_pictures(moments)[:1]])
 
 
 def test_learning_needs_no_torch():

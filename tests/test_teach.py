@@ -109,14 +109,14 @@ def test_pictures_get_names_that_are_free_and_can_be_taken_back(workdir, hands):
     assert [path.name for path in paths] == ["001.png", "002.png"]
     (workdir / "my_hand/A/fe12.png").write_bytes(paths[0].read_bytes())
     lesson.add(hands[0, 0], "A", 0.0, paths[1])
-    teach.handle_key("\b", lesson)
+    teach.handle_lesson_key("\b", lesson)
     assert sorted(path.name for path in (workdir / "my_hand/A").iterdir()) == [
         "001.png",
         "fe12.png",
     ]
-    teach.handle_key(" ", lesson)
+    teach.handle_lesson_key(" ", lesson)
     assert lesson.letter == "B"
-    teach.handle_key("a", lesson)
+    teach.handle_lesson_key("a", lesson)
     assert lesson.letter == "A"
     assert teach.order_letters("ABC") == ["B", "C", "A"]
 

@@ -75,7 +75,7 @@ def read_sources(folder, model):
     if not sources:
         raise UserError(f"{printable(folder)}: no pictures in its SOURCE/A/, SOURCE/B/ and so on")
     greys = [cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) for frame in empty]
-    return sources, [learn.crop_square(grey) for grey in greys]
+    return sources, [learn.crop_middle(grey) for grey in greys]
 
 
 def measure(model, finder, pictures, rooms, count, letters):
