@@ -31,9 +31,9 @@ MARGIN = 1.35  # side of the box by that of the landmarks' box: so training phot
 LOST = 0.3  # seconds during which every frame is searched for a hand that was lost
 STILL, REST = 0.3, 0.05  # sides a second below which a hand is still; seconds without a look then
 SEARCH, SWITCH = 0.1, 1.0  # seconds between two searches: without a hand; for a better one
-AGREED = 0.2  # probability from which a reading does not doubt the other's letter
+AGREED = 0.25  # probability from which a reading does not doubt the other's letter
 LEAST = 1e-6  # probability of any letter, so that no reading rules one out
-UNTAUGHT_SHARE = 0.3  # weight of landmarks that were not taught beside a picture that was
+SHARE, UNTAUGHT_SHARE = 0.6, 0.3  # weight of landmarks; untaught ones beside a taught picture
 FILLED = 0.7  # of a picture's shorter side has the box of a hand that fills it
 FAR = 0.1  # sides that a hand moved from one frame to the next, so that we look again
 BETTER = 1.3  # another hand is followed instead when it ranks higher by so much
@@ -242,17 +242,17 @@ def list_squares(frame):
 def agree(model, by_picture, by_landmarks):
     """Bring together what a model reads in the picture of a hand and what its landmarks say.
 
-    Probabilities float32 (letters,), both and returned: their geometric mean, a logarithmic opinion
-    pool (Genest and Zidek, 1986). And how far to believe it, 0 to 1: little where one of them holds
-    the likeliest letter unlikely, so that gestures stay unread. Where only the picture's network
-    was taught its user's signs, landmarks weigh less. The share of "no hand" is the picture's.
-    Landmarks are read in ALPHABET alone.
+    Probabilities float32 (letters,), both and returned: their weighted geometric mean, a
+    logarithmic opinion pool (Genest and Zidek, 1986). And how far to believe it, 0 to 1: little
+    where one of them holds the likeliest letter unlikely, so that gestures stay unread. Where only
+    the picture's network was taught its user's signs, landmarks weigh less. The share of "no hand"
+    is the picture's. Landmarks are read in ALPHABET alone.
     """
     if model.alphabet != ALPHABET:
         return by_picture, 1.0
     hand = max(float(by_picture.sum()), 1e-6)
     knows_better = model.is_taught and not model.landmarks
-    share = UNTAUGHT_SHARE if knows_better else 0.5
+    share = UNTAUGHT_SHARE if knows_better else SHARE
     mean = (by_picture / hand + LEAST) ** (1 - share) * (by_landmarks + LEAST) ** share
     best = mean.argmax()
     doubter = by_picture[best] if knows_better else min(by_picture[best], by_landmarks[best])

@@ -16,6 +16,9 @@ network from forgetting what it was not taught:
   else it would take all that looks like the user for a letter that was taught;
 - where only some letters are taught, soft targets: a picture that is read rightly teaches nothing.
 
+And where many letters are taught, those left out are given an advantage, or else they would be
+taken for taught ones all the same.
+
 The network that reads landmarks is taught beside it, by camera/learn_landmarks.py.
 """
 
@@ -72,6 +75,7 @@ EMPTY_SHARE = 0.3  # of images without a hand; the pictures weigh 1 if all lette
 SHIFTED_SHARE = 2.5  # if none are taught
 HANDS_SHARE = 0.7  # of rehearsed hands
 MOVED_SHARE = 2.1  # of the same, moved, where letters are left untaught
+ADVANTAGE, FEW = 2.0, 0.25  # of the logits of letters left out, by the share taught beyond FEW
 CERTAIN = 0.85  # least target of a picture's letter, where others are left untaught
 STEPS, TRIAL_STEPS = 150, 50  # of learning, and of each trial in cross-validation
 FOLDS = 3  # of cross-validation
@@ -295,7 +299,10 @@ class Learner:
         features, targets, weights = zip(*parts, strict=True)
         shares = [np.full(len(f), w / len(f)) for f, w in zip(features, weights, strict=True)]
         data = map(np.concatenate, (features, targets, shares))
-        return train(self.layers, *data, steps, self.model.no_hand_logit, self.rng)
+        layers = train(self.layers, *data, steps, self.model.no_hand_logit, self.rng)
+        is_left_out = ~np.isin(np.arange(len(self.model.alphabet)), self.labels[chosen])
+        layers[-1] += np.float32(ADVANTAGE * max(0, ratio - FEW)) * is_left_out
+        return layers
 
     @cached_property
     def moved(self):

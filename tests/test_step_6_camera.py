@@ -262,7 +262,7 @@ def test_pictures_are_followed_too(tmp_path, headless, monkeypatch):
     square = (20, 30, 84)
     monkeypatch.setattr(step_6_camera, "HandFinder", lambda: FakeFinder(square))
     cv2.imwrite(str(tmp_path / "1.png"), sign_at("K", square))
-    assert headless(tmp_path / "1.png", "--follow") == [f"{tmp_path}/1.png  K  93%"]
+    assert headless(tmp_path / "1.png", "--follow") == [f"{tmp_path}/1.png  K  81%"]
     assert headless(tmp_path / "1.png") != [f"{tmp_path}/1.png  K  100%"]
 
 
