@@ -33,7 +33,8 @@ STILL, REST = 0.3, 0.05  # sides a second below which a hand is still; seconds w
 SEARCH, SWITCH = 0.1, 1.0  # seconds between two searches: without a hand; for a better one
 AGREED = 0.25  # probability from which a reading does not doubt the other's letter
 LEAST = 1e-6  # probability of any letter, so that no reading rules one out
-SHARE, UNTAUGHT_SHARE = 0.6, 0.3  # weight of landmarks; untaught ones beside a taught picture
+SHARE = 0.6  # weight of landmarks beside the picture
+TAUGHT_SHARE, PICTURE_TAUGHT_SHARE = 0.5, 0.3  # where both were taught; where landmarks were not
 FILLED = 0.7  # of a picture's shorter side has the box of a hand that fills it
 FAR = 0.1  # sides that a hand moved from one frame to the next, so that we look again
 BETTER = 1.3  # another hand is followed instead when it ranks higher by so much
@@ -252,7 +253,8 @@ def agree(model, by_picture, by_landmarks):
         return by_picture, 1.0
     hand = max(float(by_picture.sum()), 1e-6)
     knows_better = model.is_taught and not model.landmarks
-    share = UNTAUGHT_SHARE if knows_better else SHARE
+    taught_share = TAUGHT_SHARE if model.landmarks else PICTURE_TAUGHT_SHARE
+    share = taught_share if model.is_taught else SHARE
     mean = (by_picture / hand + LEAST) ** (1 - share) * (by_landmarks + LEAST) ** share
     best = mean.argmax()
     doubter = by_picture[best] if knows_better else min(by_picture[best], by_landmarks[best])
