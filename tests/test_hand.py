@@ -260,7 +260,7 @@ def test_a_taught_model_knows_better_than_landmarks_that_were_not_taught():
     assert hands.ALPHABET[hands.agree(taught, by_picture, by_landmarks)[0].argmax()] == "A"
     both_taught = replace(taught, landmarks="a session")
     agreed, untaught = (hands.agree(m, by_picture, by_landmarks) for m in (both_taught, MODEL))
-    assert np.array_equal(agreed[0], untaught[0])
+    assert hands.ALPHABET[agreed[0].argmax()] == "E"
     assert agreed[1] == untaught[1] < hands.agree(taught, by_picture, by_landmarks)[1]
     assert hands.ALPHABET[untaught[0].argmax()] == "E"
 
