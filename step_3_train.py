@@ -238,8 +238,7 @@ def fit_and_save(net, trainloader, held_out, args, path=CHECKPOINT):
     history = fit(net, trainloader, epochs, args.lr, args.seed, UNFINISHED, args.resume, held_out)
     write_file(path, to_bytes(net.cpu().state_dict()))
     save_curves(PICTURE, history, "held-out images" if held_out else "training images")
-    # It is complete. The file may be gone: another training here may have ended first.
-    Path(UNFINISHED).unlink(missing_ok=True)
+    Path(UNFINISHED).unlink(missing_ok=True)  # done; another training here may have been faster
     print(f"{path}: the trained network; {PICTURE}: how it learned")
 
 

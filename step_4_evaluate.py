@@ -8,10 +8,8 @@
 Reads checkpoint.pth and data/, writes signlanguage.onnx (one file, for any batch size) and
 confusion.png (which letters are taken for which). Validation images are the test files', as the
 tutorial has it. A model that fails leaves the old one in place.
-
 With --photos it reads pictures instead, as the camera script would: DIR/LETTER/ or
-DIR/SOURCE/LETTER/, and no_hand/, which should be refused. mistakes.png shows what it was wrong
-about.
+DIR/SOURCE/LETTER/, and no_hand/, which should be refused; mistakes.png shows its mistakes.
 """
 
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads

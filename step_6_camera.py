@@ -27,14 +27,12 @@ import numpy as np
 from camera.edits import handle_key, make_editor
 from camera.flags import parse_args
 from camera.hand import HandFinder, agree, crop_square
-from camera.learn import FOLDER as MY_HAND
-from camera.learn import use_hand
+from camera.letter_folders import MY_HAND
 from camera.model import load_model, read_letters
 from camera.pictures import name_unread, read_picture, shrink
 from camera.recorder import Recorder
 from camera.speller import Speller
 from camera.stream import Stream
-from camera.teach import teach
 from camera.view import View, render
 from camera.window import check_display, show, wait_for_key
 from plumbing.faults import UserError, printable, run
@@ -175,12 +173,17 @@ def main(argv=None):
         check_display()
     model = load_model(args.model)
     notes = [printable(model.note)] if model.note else []
+    # What teaching needs takes 8 MB: it is imported where it is needed.
     if MY_HAND.is_dir() and not (args.teach or args.untaught):
+        from camera.learn import use_hand
+
         model, note = use_hand(model)
         notes += [note] if note else []
     print(", ".join([f"Model: {printable(model.path)}", *notes]), flush=True)
     finder = HandFinder() if args.follow else None
     if args.teach:
+        from camera.teach import teach
+
         teach(args, model, finder, center_crop)
     else:
         (label_pictures if args.pictures else spell)(args, model, finder)

@@ -47,14 +47,14 @@ from camera.layers import (
     train,
 )
 from camera.learn_landmarks import NETWORK, SHAPE, landmark_digest, learn_landmarks
-from camera.letter_folders import NO_HAND, explain_folder, list_letters
+from camera.letter_folders import MY_HAND, NO_HAND, explain_folder, list_letters
 from camera.model import ALPHABET, ROOT, average_views, open_session
 from camera.pictures import name_unread, read_picture
 from plumbing.faults import UserError, in_a_line, printable
 from plumbing.files import require_file, write_file
 from plumbing.read_csv import number_lines
 
-FOLDER, LEARNED = Path("my_hand"), "learned.npz"
+LEARNED = "learned.npz"
 LANDMARKS = "landmarks"  # in that file: the digest of their network, and before its layers' names
 
 # How far a picture is moved and lit otherwise, as in step 2.
@@ -441,7 +441,7 @@ def taught(model, learned):
 # ---------------------------------------------------------------- the folder
 
 
-def use_hand(model, folder=FOLDER):
+def use_hand(model, folder=MY_HAND):
     """Return `model` as taught in `folder`, and a note such as "taught by 72 pictures in my_hand".
 
     Where nothing was taught that is `model` itself, and "". Learns anew, and says why in a line,
@@ -465,7 +465,7 @@ def use_hand(model, folder=FOLDER):
     return taught(model, learned), f"taught by {learned.pictures} pictures in {printable(folder)}"
 
 
-def teach_folder(model, folder=FOLDER):
+def teach_folder(model, folder=MY_HAND):
     """Learn from all pictures in `folder`, and keep it there. Return the taught model and a Report.
 
     Raises UserError or OSError, and leaves what was learned before as it was.
@@ -475,7 +475,7 @@ def teach_folder(model, folder=FOLDER):
     return taught(model, learned), result
 
 
-def add_pictures(source, alphabet, folder=FOLDER):
+def add_pictures(source, alphabet, folder=MY_HAND):
     """Copy the pictures of `source`/LETTER/ to `folder`/LETTER/, each once, however often it comes.
 
     Returns how many were new. Raises UserError if there are none, or if one cannot be read.
@@ -492,7 +492,7 @@ def add_pictures(source, alphabet, folder=FOLDER):
     return new
 
 
-def save(learned, folder=FOLDER):
+def save(learned, folder=MY_HAND):
     """Write what was learned to `folder`/learned.npz. Raises OSError."""
     values = {"digest": learned.digest, "pictures": learned.pictures, **learned.layers}
     values |= {f"{LANDMARKS}.{name}": layer for name, layer in learned.landmarks.items()}
@@ -501,7 +501,7 @@ def save(learned, folder=FOLDER):
     write_file(Path(folder, LEARNED), content.getvalue())
 
 
-def load(model, folder=FOLDER):
+def load(model, folder=MY_HAND):
     """Return what was learned for `model`, from `folder`/learned.npz.
 
     Raises FileNotFoundError, or UserError if the file is damaged or of another model.

@@ -8,6 +8,7 @@ from camera.pictures import is_seen, list_pictures, name_unread, read_picture, s
 from plumbing.contents import DECODED, describe, kind_of, read_head
 from plumbing.faults import UserError, printable
 
+MY_HAND = Path("my_hand")  # where --teach keeps the user's pictures, and what it learned
 NO_HAND = "NO_HAND"  # the folder of pictures without a hand, if there are any
 ALIASES = {"NOTHING": NO_HAND}  # other names of it, of public sets of photographs
 NAMED = 8  # folders in one message

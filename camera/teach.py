@@ -15,9 +15,9 @@ import numpy as np
 from camera import learn
 from camera.edits import HAND_SEEN
 from camera.hand import crop_square
-from camera.learn import FOLDER, add_pictures, list_signs
+from camera.learn import add_pictures, list_signs
 from camera.lesson import EXTRA, Lesson
-from camera.letter_folders import note_left_out
+from camera.letter_folders import MY_HAND, note_left_out
 from camera.model import read_letters
 from camera.pictures import shrink
 from camera.stream import Stream
@@ -72,19 +72,19 @@ def teach_from_folder(model, source):
     """Learn from the pictures in `source`/LETTER/, copied to my_hand."""
     new = add_pictures(source, model.alphabet)
     note_left_out(source, model.alphabet)
-    print(f"{new} new pictures in {FOLDER}")
+    print(f"{new} new pictures in {MY_HAND}")
     learn_and_tell(model)
 
 
 def learn_and_tell(model):
     """Learn from all pictures in my_hand; print what that changed, and what looks wrong."""
-    if not list_signs(FOLDER, model.alphabet):
+    if not list_signs(MY_HAND, model.alphabet):
         print("No pictures were taken, so nothing was learned")
         return
     print("Learning ...", flush=True)
     _, report = learn.teach_folder(model)
-    count = len(list_signs(FOLDER, model.alphabet))
-    print(f"Taught by {count} pictures in {FOLDER}. {report}")
+    count = len(list_signs(MY_HAND, model.alphabet))
+    print(f"Taught by {count} pictures in {MY_HAND}. {report}")
     for picture, seen in report.odd:
         print(f"{picture.path} looks like {seen}: remove it, and take {picture.letter} anew")
 
@@ -118,7 +118,7 @@ def teach_from_stream(stream, model, see, view, in_window):
 
 def order_letters(alphabet):
     """Return the letters, those first that have no picture yet."""
-    taught = {letter for _, letter in list_signs(FOLDER, alphabet)}
+    taught = {letter for _, letter in list_signs(MY_HAND, alphabet)}
     return sorted(alphabet, key=lambda letter: letter in taught)
 
 
@@ -135,7 +135,7 @@ def look(model, crop):
 
 def keep_picture(letter, crop):
     """Write a picture of a letter to the first name that is free; return its path."""
-    folder = Path(FOLDER, letter)
+    folder = Path(MY_HAND, letter)
     folder.mkdir(parents=True, exist_ok=True)
     number = 1
     while (path := folder / f"{number:03d}.png").exists():

@@ -3,7 +3,6 @@
 import contextlib
 import glob
 import os
-import secrets
 import shutil
 import stat
 from pathlib import Path
@@ -65,7 +64,7 @@ def growing_file(path):
 
 def draft_name(stem):
     """Return a name for what is not finished, which nobody can guess and which says whose it is."""
-    return f".{stem}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
+    return f".{stem}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
 
 
 def clear_drafts(folder, stem):

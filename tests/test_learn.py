@@ -179,8 +179,8 @@ def test_a_wrong_picture_and_one_without_a_hand_are_named(model, moments):
 def my_hand(tmp_path, monkeypatch, moments):
     """The current folder's my_hand/, with pictures of three letters."""
     monkeypatch.chdir(tmp_path)
-    write_pictures(learn.FOLDER, to_pictures({letter: moments[letter] for letter in ODD}))
-    return learn.FOLDER
+    write_pictures(learn.MY_HAND, to_pictures({letter: moments[letter] for letter in ODD}))
+    return learn.MY_HAND
 
 
 def test_what_was_learned_is_used_by_itself(model, my_hand, moments, capsys):

@@ -277,7 +277,7 @@ def test_another_model_learns_anew_from_the_pictures(workdir, hands):
     save_pictures(workdir / "my_hand", hands, "BL")
     shutil.copy(SHIPPED, "signlanguage.onnx")
     model = step_6_camera.load_model("signlanguage.onnx")
-    learn.save(learn.learn(model, learn.read_pictures(learn.FOLDER, model.alphabet), False)[0])
+    learn.save(learn.learn(model, learn.read_pictures(learn.MY_HAND, model.alphabet), False)[0])
     other = SHIPPED.read_bytes() + encode(6, b"another")  # ModelProto.doc_string
     Path("signlanguage.onnx").write_bytes(other)
     done = shell("step_6_camera.py", "--source", ROOT / "data/hello.mp4", "--headless")
