@@ -143,7 +143,7 @@ class Editor:
         entries = self.end_word()
         if self.is_spaced:  # one space is enough
             self.is_spaced = False
-        else:
+        elif not self.speller.text.endswith(" "):
             self.change(self.speller.text + " ", [*self.means, None])
             entries.append("SPACE")
         self.suggestions, self.spoken = [], ""
@@ -199,4 +199,4 @@ def toggle_follow(view):
         view.finder = None if view.finder else HandFinder()
     except UserError as error:  # the text so far is worth more
         view.note = str(error)
-    view.speller.forget()  # the box jumps: this is no movement of the hand
+    view.speller.motion.jump()

@@ -82,5 +82,5 @@ def check_files(parser, args):
     special = args.record and os.path.exists(args.record) and not os.path.isfile(args.record)
     if args.record and (special or Path(args.record).suffix.lower() not in CODECS):
         parser.error(f"--record: {args.record} is no file that ends in {' or '.join(CODECS)}")
-    if args.pictures and (args.record or args.transcript):
-        parser.error("--record and --transcript are for cameras and videos, not for pictures")
+    if (args.pictures or args.teach) and (args.record or args.transcript):
+        parser.error("--record and --transcript are for spelling, not for pictures or --teach")

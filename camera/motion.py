@@ -68,6 +68,12 @@ class Motion:
         self.drawn = None  # the sign drawn last, until the hand moves on
         self.drawn_seen, self.has_rested = 0.0, False  # when it last had its shape; since `drawn`
 
+    def jump(self):
+        """Forget where the hand was, as when the box jumps, but not that it moved or did not."""
+        fastest = self.fastest
+        self.forget()
+        self.fastest = fastest
+
     def mark(self):
         """Measure from now on how the hand moves, as after a letter."""
         self.fastest = 0.0
@@ -109,7 +115,8 @@ class Motion:
             self.speeds, self.speed = PICTURE, self.measure_change(image, now)
         else:
             self.speeds, self.speed = HAND, self.measure_speed(pose_of(hand, now))
-        self.fastest = max(self.fastest, self.speed)
+        if self.speed < np.inf:  # of a hand that has just come nothing is known yet
+            self.fastest = max(self.fastest, self.speed)
         if hand is None:
             return None
         self.leave(now)

@@ -145,7 +145,7 @@ class Speller:
         return ""
 
     def forget(self):
-        """Forget all but the text, as when the box jumps."""
+        """Forget all but the text, as after a gap."""
         self.motion.forget()
         self.let_go()
 

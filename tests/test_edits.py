@@ -1,14 +1,18 @@
 """The text and its words: what keys, pauses and hands that go away do to them."""
 
+import cv2
 import numpy as np
 import pytest
 from camera_fixtures import ALPHABET, FakeFinder, save_video, sign, view_of
+from conftest import ROOT
 
 import camera.edits
 import step_6_camera
 from camera.edits import AWAY, PAUSE, Editor, handle_key
+from camera.hand import HandFinder
+from camera.model import load_model
 from camera.speller import Glimpse, Speller, State
-from camera.view import KEYS, render
+from camera.view import KEYS, View, render
 from camera.words import Lattice, build
 
 WORDS = {"HELLO": 9, "HELP": 5, "HELD": 4, "WORLD": 8, "JAZZ": 1, "HI": 2}
@@ -219,13 +223,35 @@ def test_pages_are_shown_and_hidden_one_at_a_time(model):
 def test_the_key_f_follows_the_hand_and_stops(model, monkeypatch):
     view, finder = view_of(model, sign("A")), FakeFinder(None)
     monkeypatch.setattr(camera.edits, "HandFinder", lambda: finder)
-    forgotten = []
-    view.speller.forget = lambda: forgotten.append("what moved in the old box")
     handle_key("f", view)
     assert view.finder is finder
     handle_key("f", view)
     assert view.finder is None
-    assert len(forgotten) == 2
+
+
+@pytest.mark.parametrize("begins_with", [None, HandFinder])
+def test_the_key_f_adds_no_letter_again(begins_with):
+    """The box jumps, which is no movement of the hand."""
+    model, film = (
+        load_model(ROOT / "pretrained/signlanguage.onnx"),
+        cv2.VideoCapture(str(ROOT / "data/hello.mp4")),
+    )
+    finder = begins_with and begins_with()
+    view = View(Speller(model.alphabet, model.threshold), 0.7, False, "", finder=finder)
+    for number in range(105):  # E is added before frame 85, and held until frame 100
+        step_6_camera.translate(model, film.read()[1], number / 30, view, number)
+        if number in (87, 93):
+            assert view.speller.text == "HE"
+            handle_key("f", view)
+    assert view.speller.text == "HE"
+
+
+def test_a_space_after_a_suggestion_that_was_taken_is_one_space():
+    editor = make_editor()
+    spell(editor, "HELO")
+    editor.press("1")
+    assert editor.press(" ") == []
+    assert editor.speller.text == "HELLO "
 
 
 # ---------------------------------------------------------------- a hand that goes away
