@@ -322,6 +322,7 @@ USAGE = [
     ["--record", "w.avi", "--transcript", "w.avi"],
     ["--transcript", "signlanguage.onnx"],
     ["--model", "m.onnx", "--transcript", "link.onnx"],
+    ["--teach", "--record", "r.avi"],
     ["--no-such-flag"],
 ]
 
