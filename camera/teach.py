@@ -17,7 +17,7 @@ from camera.edits import HAND_SEEN
 from camera.hand import crop_square
 from camera.learn import add_pictures, list_signs
 from camera.lesson import EXTRA, Lesson
-from camera.letter_folders import MY_HAND, note_left_out
+from camera.letter_folders import MY_HAND, NO_HAND, note_left_out
 from camera.model import read_letters
 from camera.pictures import shrink
 from camera.stream import Stream
@@ -86,7 +86,8 @@ def learn_and_tell(model):
     count = len(list_signs(MY_HAND, model.alphabet))
     print(f"Taught by {count} pictures in {MY_HAND}. {report}")
     for picture, seen in report.odd:
-        print(f"{picture.path} looks like {seen}: remove it, and take {picture.letter} anew")
+        shown = "shows no hand" if seen == NO_HAND else f"looks like {seen}"
+        print(f"{picture.path} {shown}: remove it, and take {picture.letter} anew")
 
 
 def teach_from_stream(stream, model, see, view, in_window):
