@@ -143,7 +143,7 @@ class Editor:
         entries = self.end_word()
         if self.is_spaced:  # one space is enough
             self.is_spaced = False
-        elif not self.speller.text.endswith(" "):
+        elif not self.untaken:  # a suggestion that was taken brought one
             self.change(self.speller.text + " ", [*self.means, None])
             entries.append("SPACE")
         self.suggestions, self.spoken = [], ""
