@@ -253,8 +253,8 @@ def agree(model, by_picture, by_landmarks):
         return by_picture, 1.0
     hand = max(float(by_picture.sum()), 1e-6)
     knows_better = model.is_taught and not model.landmarks
-    taught_share = TAUGHT_SHARE if model.landmarks else PICTURE_TAUGHT_SHARE
-    share = taught_share if model.is_taught else SHARE
+    share = TAUGHT_SHARE if model.landmarks else SHARE
+    share = PICTURE_TAUGHT_SHARE if knows_better else share
     mean = (by_picture / hand + LEAST) ** (1 - share) * (by_landmarks + LEAST) ** share
     best = mean.argmax()
     doubter = by_picture[best] if knows_better else min(by_picture[best], by_landmarks[best])
