@@ -15,18 +15,19 @@ import plumbing.startup  # noqa: F401  # sets the environment before any library
 # isort: split
 import argparse
 import copy
-import math
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch.utils.data import DataLoader, Dataset, Subset, WeightedRandomSampler
+from torch.utils.data import DataLoader, Dataset, Subset
 
 from camera.letter_folders import read_signs
+from plumbing.affine import draw_affine, uniform
 from plumbing.faults import run
 from plumbing.figures import draw_samples, save_samples
 from plumbing.flags import nonempty
+from plumbing.loaders import mix
 from plumbing.near_duplicates import hold_out
 from plumbing.read_csv import read_csv
 from plumbing.sign_mnist import (
@@ -169,34 +170,13 @@ def augment(images):
     float32 (N, 1, 28, 28) in [0, 1] -> the same. One call for a whole batch: every image draws its
     own numbers from torch's global random generator.
     """
-    grid = F.affine_grid(random_affine(len(images)), images.shape, align_corners=False)
+    maps = draw_affine(len(images), MAX_ANGLE, MAX_ZOOM, MAX_SHIFT, MAX_SHEAR)
+    grid = F.affine_grid(maps, images.shape, align_corners=False)
     images = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
     contrast = 1 + uniform(len(images), MAX_CONTRAST).view(-1, 1, 1, 1)
     brightness = uniform(len(images), MAX_BRIGHTNESS).view(-1, 1, 1, 1)
     middle = images.mean(dim=(2, 3), keepdim=True)
     return ((images - middle) * contrast + middle + brightness).clamp_(0, 1)
-
-
-def random_affine(n):
-    """Draw affine maps (n, 2, 3) from an output image's coordinates, -1..1, to the input's.
-
-    Each is the product of a rotation, a shear (x grows with y), a zoom and half the time a mirror.
-    """
-    angle = uniform(n, math.radians(MAX_ANGLE))
-    scale = 1 / (1 + uniform(n, MAX_ZOOM))
-    mirror = torch.randint(0, 2, (n,)) * 2 - 1
-    shear = uniform(n, MAX_SHEAR)
-    theta = torch.empty(n, 2, 3)
-    theta[:, 0, 0] = mirror * scale * angle.cos()
-    theta[:, 0, 1] = mirror * scale * (shear - angle.sin())
-    theta[:, 1, 0] = scale * angle.sin()
-    theta[:, 1, 1] = scale * angle.cos()
-    theta[:, :, 2] = uniform(2 * n, 2 * MAX_SHIFT).view(n, 2)  # coordinates span 2
-    return theta
-
-
-def uniform(n, limit):
-    return torch.empty(n).uniform_(-limit, limit)
 
 
 def get_train_test_loaders(batch_size=32, augment=True, sets=None, extra=()):
@@ -219,7 +199,7 @@ def get_train_test_loaders(batch_size=32, augment=True, sets=None, extra=()):
     testset = SignLanguageMNIST([find_csv(test) for test in tests if test])
     letters_only = WITHOUT_HAND not in names
     trainset, kinds = load_trainset(names, extra, augment=augment, letters_only=letters_only)
-    return shuffled(trainset, kinds, batch_size), DataLoader(testset, batch_size)
+    return mix(trainset, kinds, SHARES, batch_size), DataLoader(testset, batch_size)
 
 
 def get_train_held_out_loaders(batch_size, extra=()):
@@ -236,7 +216,7 @@ def get_train_held_out_loaders(batch_size, extra=()):
     plain._augment = False
     held_out = DataLoader(Subset(plain, np.flatnonzero(held)), 256) if held.any() else None
     trainset = Subset(trainset, np.flatnonzero(~held))
-    return shuffled(trainset, kinds[~held], batch_size), held_out
+    return mix(trainset, kinds[~held], SHARES, batch_size), held_out
 
 
 def load_trainset(names, extra, **options):
@@ -245,25 +225,6 @@ def load_trainset(names, extra, **options):
     kinds = [*names, *(PHOTOS if Path(path).is_dir() else RENDERED for path in extra)]
     trainset = SignLanguageMNIST(paths, **options)
     return trainset, np.repeat(kinds, trainset.lengths)
-
-
-def shuffled(dataset, kinds, batch_size):
-    """Build a DataLoader of a data set's images in random order, mixed by `weighted_sampler`."""
-    sampler = weighted_sampler(kinds)
-    return DataLoader(dataset, batch_size, shuffle=sampler is None, sampler=sampler)
-
-
-def weighted_sampler(kinds):
-    """Build a sampler that mixes the data sets in the proportions of SHARES, whatever their sizes.
-
-    `kinds` names each image's data set, (N,). An epoch has N draws, with replacement: some images
-    come twice, some not at all. None if there is one data set: then every image comes once.
-    """
-    names, which, counts = np.unique(kinds, return_inverse=True, return_counts=True)
-    if len(names) < 2:
-        return None
-    weights = np.array([SHARES[name] for name in names]) / counts
-    return WeightedRandomSampler(weights[which], len(kinds))
 
 
 def parse_args(argv):

@@ -16,7 +16,6 @@ import plumbing.startup  # noqa: F401  # sets the environment before any library
 
 # isort: split
 import math
-import sys
 import time
 from pathlib import Path
 
@@ -24,15 +23,15 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 import torch.optim as optim
-from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
-from plumbing.checkpoints import load_progress, load_state, save_progress, to_bytes
+from plumbing.checkpoints import load_progress, load_state, resumable, save_progress, to_bytes
 from plumbing.cores import pick_device, run_fast, threads_beside_others
 from plumbing.faults import UserError, run
 from plumbing.figures import save_curves
 from plumbing.files import write_file
 from plumbing.flags import training_parser
+from plumbing.loaders import first_batch
 from step_2_dataset import LETTERS, SIZE, get_train_held_out_loaders
 
 CHECKPOINT, PICTURE = "checkpoint.pth", "training.png"
@@ -186,7 +185,7 @@ def fit(net, trainloader, epochs, lr, seed=1, unfinished=None, resume=False, hel
     settings = {"epochs": epochs, "batch size": trainloader.batch_size, "lr": lr, "seed": seed}
     settings |= {"number of images": len(trainloader.dataset), "batches": len(trainloader)}
     history = load_progress(unfinished, net, optimizer, scheduler, settings) if resume else []
-    try:
+    with resumable(unfinished, history):
         for epoch in range(len(history), epochs):
             torch.manual_seed(hash((seed, epoch)))  # numbers have the same hash in every run
             start = time.perf_counter()
@@ -202,10 +201,6 @@ def fit(net, trainloader, epochs, lr, seed=1, unfinished=None, resume=False, hel
                 so_far = [*history, (loss, accuracy)]
                 save_progress(unfinished, net, optimizer, settings, so_far)
             history.append((loss, accuracy))
-    except KeyboardInterrupt:
-        if unfinished and history:
-            print(f"Interrupted; --resume goes on after epoch {len(history)}", file=sys.stderr)
-        raise
     return history
 
 
@@ -220,12 +215,6 @@ def load_net(path=CHECKPOINT, net=None):
     except (RuntimeError, TypeError, AttributeError):  # other names or shapes, or no state_dict
         raise UserError(f"{path}: weights of another network; train anew, with step 3") from None
     return net.eval()
-
-
-def first_batch(loader):
-    """Build a DataLoader of no more than the first batch of `loader`'s data set."""
-    size = min(loader.batch_size, len(loader.dataset))
-    return DataLoader(Subset(loader.dataset, range(size)), size)
 
 
 def fit_and_save(net, trainloader, held_out, args, path=CHECKPOINT):

@@ -25,12 +25,12 @@ import torch
 from torch.utils.data import DataLoader
 
 from camera.model import VIEWS, average_views, to_probabilities
-from camera.photos import judge_photos
+from camera.photos import add_photo_flags, check_photo_flags, judge_photos
 from plumbing import reports
 from plumbing.cores import threads_beside_others
 from plumbing.faults import UserError, run
 from plumbing.files import write_file
-from plumbing.flags import bounded, nonempty
+from plumbing.onnx_files import add_metadata, name_features
 from plumbing.sign_mnist import PHOTOS, RENDERED, SETS, WITHOUT_HAND, available_sets, find_csv
 from step_2_dataset import LETTERS, MEAN, NO_HAND, SIZE, STD, SignLanguageMNIST
 from step_3_train import load_net
@@ -79,13 +79,9 @@ def batch_evaluate(net, dataloader):
 
 
 def predict(net, dataloader):
-    """Run a network on all images of a DataLoader.
+    """Run a network on all images of a DataLoader; takes and raises what `batch_evaluate` does.
 
-    Parameters: `net`, a Net, which is put into evaluation mode, or a function of tensors
-    (N, 1, 28, 28) that gives logits (N, 24), tensors or arrays; `dataloader`, whose batches are as
-    SignLanguageMNIST's.
     Returns: arrays, logits float32 (N, 24) and labels int64 (N,).
-    Raises: UserError if there are no images, or if a logit is not finite.
     """
     if isinstance(net, torch.nn.Module):
         net.eval()
@@ -128,18 +124,9 @@ def export(net):
     model = onnx.load_model_from_string(content.getvalue())
     name_features(model.graph)
     metadata = {"alphabet": LETTERS, "mean": MEAN, "std": STD, "size": SIZE}
-    metadata |= {"no_hand_logit": NO_HAND_LOGIT, "views": len(VIEWS)}
-    onnx.helper.set_model_props(model, {key: str(value) for key, value in metadata.items()})
+    add_metadata(model, metadata | {"no_hand_logit": NO_HAND_LOGIT, "views": len(VIEWS)})
     onnx.checker.check_model(model, full_check=True)
     return model
-
-
-def name_features(graph):
-    """Call what the first fully connected layer of an ONNX graph takes "features"."""
-    old = next(node.input[0] for node in graph.node if "fc1.weight" in node.input)
-    for node in graph.node:
-        for names in (node.input, node.output):
-            names[:] = ["features" if name == old else name for name in names]
 
 
 def run_onnx(model, view_numbers=(0,)):
@@ -182,8 +169,7 @@ def validate():
     if PHOTOS not in available_sets():
         note += "; trained without photographs, it reads strangers worse"
     reports.print_tests(tests, name, threshold, LETTERS, PICTURE)
-    model.metadata_props.add(key="threshold", value=str(threshold))
-    model.metadata_props.add(key="note", value=note)
+    add_metadata(model, {"threshold": threshold, "note": note})
     write_file(MODEL, model.SerializeToString())
     print(f"{PICTURE}: which letters it takes for which; {MODEL}: the exported model, {note}")
 
@@ -225,19 +211,8 @@ def report(runtime, net, loaders, first_view=None):
 
 def parse_args(argv=None):
     parser = argparse.ArgumentParser(description="Evaluate checkpoint.pth and export it.")
-    add = parser.add_argument
-    pictures = "read the pictures in DIR/[SOURCE/]LETTER/ instead"
-    add("--photos", type=nonempty, metavar="DIR", help=pictures)
-    own = "for --photos (the one that the camera script would use)"
-    add("--model", type=nonempty, metavar="FILE", help=own)
-    share = bounded(float, 0, 1, above=True)
-    add("--box", type=share, default=1.0, help="for --photos: box, share of the shorter side (1)")
-    add("--follow", action="store_true", help="for --photos: find the hand in the picture")
-    add("--untaught", action="store_true", help="for --photos: leave out what --teach learned")
-    args = parser.parse_args(argv)
-    if not args.photos and (args.model or args.follow or args.untaught or args.box != 1):
-        parser.error("--model, --box, --follow and --untaught go with --photos")
-    return args
+    add_photo_flags(parser)
+    return check_photo_flags(parser, parser.parse_args(argv))
 
 
 def main(argv=None):

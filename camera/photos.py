@@ -8,8 +8,29 @@ from camera.letter_folders import explain_folder, read_letter_folders
 from camera.model import load_model, temper
 from plumbing import reports
 from plumbing.faults import UserError, printable
+from plumbing.flags import bounded, nonempty
 
 MISTAKES = "mistakes.png"
+
+
+def add_photo_flags(parser):
+    """Add --photos, and the flags that go with it, to step 4's parser."""
+    add = parser.add_argument
+    pictures = "read the pictures in DIR/[SOURCE/]LETTER/ instead"
+    add("--photos", type=nonempty, metavar="DIR", help=pictures)
+    own = "for --photos (the one that the camera script would use)"
+    add("--model", type=nonempty, metavar="FILE", help=own)
+    share = bounded(float, 0, 1, above=True)
+    add("--box", type=share, default=1.0, help="for --photos: box, share of the shorter side (1)")
+    add("--follow", action="store_true", help="for --photos: find the hand in the picture")
+    add("--untaught", action="store_true", help="for --photos: leave out what --teach learned")
+
+
+def check_photo_flags(parser, args):
+    """Return step 4's flags; without --photos, the others that go with it end the program."""
+    if not args.photos and (args.model or args.follow or args.untaught or args.box != 1):
+        parser.error("--model, --box, --follow and --untaught go with --photos")
+    return args
 
 
 def judge_photos(args, letters, classify):

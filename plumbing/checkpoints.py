@@ -1,7 +1,9 @@
 """Read and write what torch.save writes: with care, as a file may be damaged or none of these."""
 
+import contextlib
 import io
 import pickle
+import sys
 import warnings
 import zipfile
 from pathlib import Path
@@ -114,6 +116,18 @@ def load_progress(path, net, optimizer, scheduler, settings):
     scheduler.load_state_dict({"last_epoch": steps - 1, "_step_count": steps + 1})
     scheduler.step()
     return history
+
+
+@contextlib.contextmanager
+def resumable(path, history):
+    """Tell, if Ctrl-C ends the block, after which epoch --resume goes on; `path` is None if none is
+    kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if path and history:
+            print(f"Interrupted; --resume goes on after epoch {len(history)}", file=sys.stderr)
+        raise
 
 
 def is_possible(result):

@@ -1,7 +1,6 @@
 import gzip
 import hashlib
 import io
-import math
 import os
 import shutil
 import subprocess
@@ -28,6 +27,7 @@ from torch.utils.data import DataLoader
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2.functional import affine
 
+import plumbing.affine
 import step_2_dataset as step_2
 from plumbing import read_csv
 from plumbing import sign_mnist as sign_mnist_files
@@ -623,10 +623,10 @@ def test_images_are_turned_and_zoomed_as_torchvision_does_it(monkeypatch):
     """10 degrees to the left, 1.15 times as large."""
     y, x = torch.meshgrid(torch.arange(28.0), torch.arange(28.0), indexing="ij")
     image = torch.exp(-((x - 17).square() + (y - 11).square() / 3) / 12)[None, None]
-    draws = iter([math.radians(10), 0.15, 0, 0])  # angle, zoom, shear, shift
-    monkeypatch.setattr(step_2, "uniform", lambda n, _: torch.full((n,), next(draws)))
+    monkeypatch.setattr(plumbing.affine, "uniform", lambda n, limit: torch.full((n,), float(limit)))
     monkeypatch.setattr(torch, "randint", lambda *_: torch.ones(1, dtype=torch.int64))
-    grid = nn.functional.affine_grid(step_2.random_affine(1), image.shape, align_corners=False)
+    maps = plumbing.affine.draw_affine(1, angle=10, zoom=0.15, shift=0, shear=0)
+    grid = nn.functional.affine_grid(maps, image.shape, align_corners=False)
     ours = nn.functional.grid_sample(image, grid, align_corners=False)
     theirs = affine(image, -10, [0, 0], 1.15, [0], InterpolationMode.BILINEAR)
     torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)

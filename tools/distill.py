@@ -16,6 +16,7 @@ from torch import nn
 from plumbing.cores import pick_device, run_fast
 from plumbing.faults import run
 from plumbing.flags import bounded, nonempty, training_parser
+from plumbing.loaders import first_batch
 from step_2_dataset import LETTERS, get_train_held_out_loaders
 from step_3_train import (
     BATCH_SIZE,
@@ -24,7 +25,6 @@ from step_3_train import (
     LEARNING_RATE,
     Net,
     add_no_hand,
-    first_batch,
     fit_and_save,
     load_net,
     normalise_contrast,

@@ -34,9 +34,9 @@ from camera.model import ALPHABET
 from plumbing.faults import UserError, run
 from plumbing.files import write_file
 from plumbing.flags import bounded, nonempty
+from plumbing.onnx_files import name_features
 from plumbing.progress import Progress
 from plumbing.sign_mnist import RENDERED
-from step_4_evaluate import name_features
 from tools import render_landmarks
 
 FOLDS = 3
