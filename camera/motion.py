@@ -17,15 +17,28 @@ SHORT = 0.1  # seconds over which movement is measured
 TICK = 0.035  # seconds: pictures that follow each other faster change no less
 WINDOW = 1.7  # seconds in which a sign is drawn
 LOST = 0.2  # seconds without its shape after which a hand draws no longer
+HIDDEN = 0.5  # seconds that a J's finger may be hidden behind the hand, which rests at last
 STRAIGHT, FOLDED = 0.9, 0.08  # a finger's length by its bones', stretched; how much less others are
 THUMB = 1.0  # sizes of the palm from its tip to the middle knuckle, where it is not stretched
 PALM, TURN = 0.25, 0.5  # of Pose.palm: least where J begins, least change until it ends
+SLOW = 2.0  # sides of the box a second: a J ends slower; the hand of an I that goes down does not
 FALL, HOOK = 1.0, 0.25  # sizes of the palm that J falls; what it rises and goes aside, by that
 STROKE = 0.25  # sizes of the palm: a shorter stroke is none
 SHORTEST = 0.4  # stroke of a Z, by the longest
-DESCENT = 0.2  # from Z's upper stroke to the lower, by the longest, at least
-LEVEL = 0.5  # slope of these two, at most
 POINTS = 0.7  # share of the time in which a hand that draws is seen in its shape, at least
+
+
+class Strokes(NamedTuple):
+    """The strokes of a Z."""
+
+    shortest: float  # at least, sizes of the palm
+    descent: float  # from the upper stroke to the lower, by the longest, at least
+    level: float  # slope of these two, at most
+    points: float  # share of the time in which the finger is seen to point, at least
+
+
+# A finger that draws fast is blurred. Where it draws a clear Z, it need not be seen all the time.
+ZS = Strokes(STROKE, 0.2, 0.5, POINTS), Strokes(1.0, 0.4, 0.35, 0.35)
 
 
 class Speeds(NamedTuple):
@@ -145,13 +158,21 @@ class Motion:
 
     def read_sign(self, now):
         """Return the sign that ends with the last pose, or None."""
-        sign = self.poses[-1].shape
+        sign = self.find_sign(now)
         draws = {None: lambda _: False, "J": draws_j, "Z": draws_z}[sign]
         if self.drawn or not draws(self.poses):
             return None
         self.drawn, self.drawn_seen, self.has_rested = sign, now, False
         self.poses = deque([self.poses[-1]])  # the next sign is drawn after this one
         return sign
+
+    def find_sign(self, now):
+        """Return the sign that the hand may be at the end of, by its shape or that just before."""
+        if sign := self.poses[-1].shape:
+            return sign if sign == "Z" or self.speed <= SLOW else None
+        before = {pose.shape for pose in self.poses if pose.time >= now - LOST}
+        hidden = {pose.shape for pose in self.poses if pose.time >= now - HIDDEN}
+        return "Z" if "Z" in before else "J" if self.rests and "J" in hidden else None
 
     def measure_change(self, image, now):
         """Take a picture. Return how much it changed in SHORT or, if that is more, since the last.
@@ -237,11 +258,13 @@ def draws_z(poses):
     corners, start = tips[corners], corners[0]
     across, down = np.abs(np.diff(corners, axis=0)).T
     descent = (corners[2:] - corners[:2]).mean(0)[1]  # from the upper stroke to the lower
-    return bool(
-        across.min() > SHORTEST * across.max()
-        and descent > DESCENT * across.max()
-        and max(down[0] / across[0], down[2] / across[2]) < LEVEL
-        and np.mean(shapes[start:] == "Z") > POINTS
+    slope, points = max(down[0] / across[0], down[2] / across[2]), np.mean(shapes[start:] == "Z")
+    return across.min() > SHORTEST * across.max() and any(
+        across.min() > z.shortest
+        and descent > z.descent * across.max()
+        and slope < z.level
+        and points > z.points
+        for z in ZS
     )
 
 

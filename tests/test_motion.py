@@ -74,6 +74,22 @@ def turned(degrees, stretched="little", seconds=0.5, fps=FPS, rest=1.0, **kind):
 Z = [(0, 0), (1, 0), (0, 1), (1, 1)]
 
 
+def falling(hands, sizes, seconds=0.4):
+    """The same, but in the last `seconds` the hand goes down by so many of its sizes."""
+    count = round(seconds * FPS)
+    for one, way in zip(hands[-count:], np.linspace(0, sizes, count), strict=True):
+        one.landmarks[:, 1] += 60 * way
+    return hands
+
+
+def blurred(hands, start, end):
+    """The same, but in this share of the frames no finger is seen to be stretched."""
+    first, last = round(start * len(hands)), round(end * len(hands))
+    for one in hands[first:last]:
+        one.landmarks[[6, 7, 18, 19], 0] += 60  # the middle joints leave the line from root to tip
+    return hands
+
+
 # ---------------------------------------------------------------- J
 @pytest.mark.parametrize("fps", [10, 25, 60])
 @pytest.mark.parametrize("degrees", [100, 180])
@@ -101,6 +117,7 @@ NOT_J = {
     "it sways": draw([(0, 0), (0.5, 0)] * 4, "little"),
     "it bounces": draw([(0, 0), (0, 1.5), (0, 0)], "little"),
     "a short hook": draw([(0, 0), (0, 0.7), (0.5, 0.7), (0.5, 0.3)], "little"),
+    "it goes down and turns": falling(turned(180, seconds=0.4)[: -FPS // 2], 8),
     "a hook with two fingers": draw([(0, 0), (0, 1.5), (0.6, 1.5), (0.6, 0.9)], "index little"),
 }
 
@@ -114,6 +131,11 @@ def test_other_movements_are_not_j(hands):
 def test_a_hook_is_j_though_the_hand_hardly_turns(side):
     hook = np.array([(0, 0), (0, 1.5), (0.6, 1.5), (0.6, 0.9)]) * (side, 1)
     assert signs(draw(hook, "little")) == "J"
+
+
+def test_j_is_read_though_its_finger_hides_behind_the_hand_at_last():
+    assert signs(blurred(turned(180, seconds=0.3), 0.6, 1)) == "J"
+    assert signs(blurred(turned(30, seconds=0.3), 0.6, 1)) == ""
 
 
 def test_j_is_read_where_the_hand_is_lost_on_the_way():
@@ -140,6 +162,14 @@ def test_z_is_read_at_any_frame_rate_slow_and_fast(fps, seconds):
 
 def test_z_may_be_slanted_and_uneven():
     assert signs(draw([(0, 0.1), (0.9, 0), (0.2, 0.8), (1.1, 0.95)])) == "Z"
+
+
+def test_a_clear_z_is_read_though_the_finger_is_blurred_half_the_time():
+    large = 2.5 * np.array(Z)
+    assert signs(blurred(draw(large), 0.3, 0.75)) == "Z"
+    assert signs(blurred(draw(large), 0.6, 0.75)) == "Z"
+    assert signs(blurred(draw(0.8 * np.array(Z)), 0.3, 0.75)) == ""  # this may be anything
+    assert signs(blurred(draw(large), 0.15, 0.9)) == ""
 
 
 def test_two_zs_are_read_where_the_hand_rests_between():
