@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# opencv-python-headless 5.0.0.93: cv2.VideoCapture and a film whose header says "show it mirrored"
-# (the display matrix of MP4, in which phones write rotations, and in which a flip is as valid).
-# Expected: mirrored frames, as FFmpeg and players show them, since OpenCV turns rotated films by
-# itself. Seen: a film to be mirrored left to right is turned by 180 degrees instead, so it stands on
-# its head; one to be mirrored top to bottom is left as it is. CAP_PROP_ORIENTATION_META says 180 and 0.
-# A right hand becomes a left one or lies upside down, where only the film's header tells them apart.
+# opencv-python-headless 5.0.0.93: cv2.VideoCapture and a film whose header says "show it mirrored".
+# It stands in the display matrix of MP4, beside how a phone was held (a phone's: javacv issue 1361).
+# Expected: mirrored frames, as FFmpeg shows them, since OpenCV turns rotated films by itself. Seen: a
+# film to be mirrored left to right is turned by 180 degrees instead and stands on its head; one to be
+# mirrored top to bottom is left as it is. CAP_PROP_ORIENTATION_META says 180 and 0.
+# Once such a film is turned upright by hand, its right hands are still left ones.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -4,7 +4,7 @@
 # Expected: the frame that is shown at t, since MP4 has the time of each, and OpenCV tells it after
 # read(). Seen: t times the mean rate is taken for a number of a frame, and set() says True. In the
 # film here, 30 frames in the first second and 6 in each of five more, 2 s leads to the frame of
-# 0.67 s. At a steady rate it is right. (opencv issue 9053 is alike, of CAP_PROP_POS_FRAMES)
+# 0.7 s. At a steady rate it is right. (opencv issue 9053 is alike, of CAP_PROP_POS_FRAMES)
 # Clips cut out by the times of an annotation hold other signs. Read on up to the time instead.
 set -euo pipefail
 folder=$(mktemp -d)

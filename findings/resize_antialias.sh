@@ -4,7 +4,7 @@
 # ONNX says that fine detail is then averaged. Seen: both leave the attribute out without a word and
 # give exactly what they give for antialias = 0: of the stripes here, which should become an even
 # grey, they make broad bright and dark bands. onnxruntime 1.32.0 averages. (openvino issue 35893)
-# A hand shrunk to 28x28 so has other edges than in training; letters are misread, on sharp cameras.
+# A hand shrunk to 28x28 has jagged fingers then, which the network has not seen in training.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
