@@ -62,6 +62,26 @@ def end_of_matroska(head):
     return 0 if length == (1 << 7 * width) - 1 else start + width + length
 
 
+def is_mirrored(path):
+    """Return whether an mp4 or mov file asks to be shown mirrored, up for down or left for right.
+
+    That stands in the matrix of a track's header (ISO/IEC 14496-12). One that is turned by a
+    quarter, too, is upright already.
+    """
+    with open(path, "rb") as file:
+        size = file.seek(0, 2)
+        index = next(((s, e) for name, s, e in list_chunks(file, size) if name == b"moov"), (0, 0))
+        file.seek(index[0])
+        content = file.read(min(index[1] - index[0], MOST_INDEX))
+    for header in re.finditer(rb"tkhd[\0\1]", content):
+        start = header.start() + 4 + (52 if content[header.end() - 1] else 40)  # by its version
+        if len(matrix := content[start : start + 20]) == 20:
+            a, b, _, c, d = struct.unpack(">5i", matrix)
+            if b == c == 0 and a * d < 0:
+                return True
+    return False
+
+
 def tell_kind(path):
     """Return what a file is that OpenCV cannot open as a film, in words, or None."""
     with open(path, "rb") as file:

@@ -11,7 +11,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from camera.containers import find_missing, tell_kind
+from camera.containers import find_missing, is_mirrored, tell_kind
 from plumbing.faults import UserError, printable
 
 FPS, FASTEST = 30.0, 240.0  # frames a second: where a film tells none, or nonsense
@@ -87,6 +87,7 @@ class Film:
         self.sample, self.was_frozen = b"", False  # some rows of the last; for `FROZEN` frames
         self.lacks_filters = self.shows_anything = self.has_slow_frames = False
         self.turn = None  # of TURNS, where the reader does not turn frames itself
+        self.is_mirrored = self.is_file and is_mirrored(source)
         self.waits = deque(maxlen=16)  # seconds that the last frames took to come
         self.waiting = deque(self.read_start())
         if len(self.waiting) < 2 and (told := self.tell_unshown()):
@@ -119,10 +120,17 @@ class Film:
         is_read, frame = self.capture.read()
         if not is_read and self.is_file:  # OpenCV gives up where there is much sound in between
             is_read, frame = self.capture.read()
-        if is_read and self.turn is not None:
-            frame = cv2.rotate(frame, self.turn)
+        frame = self.put_upright(frame, self.turn) if is_read else frame
         self.waits.append(time.monotonic() - asked)
         return (self.capture.get(cv2.CAP_PROP_POS_MSEC) / 1000, frame) if is_read else None
+
+    def put_upright(self, frame, turn):
+        """Turn a frame by one of TURNS or None, then as a mirrored film needs it.
+
+        OpenCV takes one that is mirrored sideways for one that stands on its head.
+        """
+        frame = frame if turn is None else cv2.rotate(frame, turn)
+        return cv2.flip(frame, 0) if self.is_mirrored else frame
 
     def read_all(self):
         """Yield the time of each frame and the frame, as they are read."""
@@ -197,7 +205,7 @@ class Film:
             other.grab()
         is_read, better = other.read()
         turn = TURNS.get(self.capture.get(cv2.CAP_PROP_ORIENTATION_META))
-        better = cv2.rotate(better, turn) if is_read and turn is not None else better
+        better = self.put_upright(better, turn) if is_read else better
         if not is_read or better.shape != frame.shape or cv2.absdiff(better, frame).mean() < 1:
             other.release()
             return None
@@ -208,6 +216,7 @@ class Film:
     def compare(self, frame):
         """Raise UserError unless a second reader begins with the first frame, as this one did."""
         is_read, other = open_film(self.source).read()
+        other = self.put_upright(other, None) if is_read else other
         if self.number == 0 and is_read and not np.array_equal(frame, other):
             raise UserError(f"{self.name} {self.tell_interlaced()}")
 

@@ -3,8 +3,10 @@
 import atexit
 import functools
 import shutil
+import struct
 import subprocess
 import tempfile
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -15,7 +17,7 @@ from conftest import ROOT, assert_one_line
 
 import camera.films
 from camera.containers import find_missing, tell_kind
-from camera.films import Clock, open_deinterlaced
+from camera.films import Clock, Film, open_deinterlaced
 
 HELLO = ROOT / "data/hello.mp4"
 FULL = "-i", HELLO
@@ -104,6 +106,25 @@ def test_a_film_that_a_phone_has_turned_is_upright(flags, tmp_path, headless):
     if flags[-2:] == FIELDS:
         skip_without_filters(film)
     assert headless(film, model=SHIPPED)[-1] == "Spelled: HELLO"
+
+
+@pytest.mark.parametrize("sides", [(-1, 1), (1, -1), (-1, -1)])
+def test_a_film_that_asks_to_be_mirrored_is_upright(sides, tmp_path):
+    """As some phones write what the camera beside the screen takes."""
+    content = bytearray((ROOT / "data/hello.mp4").read_bytes())
+    matrix = content.index(b"tkhd") + 4 + 40
+    for place, side in zip((0, 16), sides, strict=True):  # a and d of the matrix, of 16.16 bits
+        content[matrix + place : matrix + place + 4] = struct.pack(">i", side << 16)
+    film = tmp_path / "selfie.mp4"
+    film.write_bytes(content)
+    films = (Film(str(path), "", str).frames() for path in (HELLO, film))
+    (_, plain), (_, shown) = (next(islice(frames, 60, None)) for frames in films)
+    mirrored = plain[:: sides[1], :: sides[0]]
+    assert (
+        cv2.absdiff(shown, np.ascontiguousarray(mirrored)).mean()
+        < 3
+        < cv2.absdiff(shown, plain).mean()
+    )
 
 
 @needs_ffmpeg

@@ -39,7 +39,6 @@ WRONG_SOURCES = {
     "noise.mkv": "noise.mkv cannot be opened",
     "missing.png": "1 picture(s) could not be read: missing.png",
     "folder": NO_FOLDER,
-    "/": NO_FOLDER,
     "/dev/zero": NO_FILE,
     "pipe.mp4": NO_FILE,
     "pipe.png": "1 picture(s) could not be read: pipe.png",
