@@ -18,6 +18,7 @@ CERTAIN, DOUBT = 0.65, 8.0  # below this probability it takes longer, by this ti
 TOGETHER = 1.5  # seconds from one letter of a word to the next, at most
 SMOOTHING = 0.12  # seconds, time constant of the moving average while the hand rests
 HAND = 0.95  # least sum of the letters' probabilities to add one; the rest is that of no hand
+FOUND_HAND = 0.5  # the same where the hand is followed: there is one
 RELEASE = 0.25  # seconds without a hand after which all but the text is forgotten
 GAP = 1.0  # seconds between two frames after which it is, too
 GLIMPSE, MOST_GLIMPSES = 0.06, 3  # seconds of a rest that adds no letter; of these, how many
@@ -76,6 +77,7 @@ class Speller:
     # The one added last.
     added: str | None = None
     added_at: float = -np.inf
+    added_seen: float = -np.inf  # when it was last seen, where the hand is followed
     replaces_last: bool = False  # whether it is a J or Z, in place of what its hand was read as
 
     # The first letter of a word, until the second one confirms it.
@@ -119,8 +121,10 @@ class Speller:
         self.smooth(temper(probabilities, belief) if belief < 1 else probabilities, elapsed)
         if sign:
             return self.replace(sign)
-        self.read()
+        self.read(HAND if hand is None else FOUND_HAND)
         self.state = self.find_state()
+        if hand and self.state is State.ADDED:
+            self.added_seen = self.now
         if self.state in (State.HOLDING, State.ADDED):
             self.frames += 1
             cv2.accumulateWeighted(probabilities, self.mean, 1 / self.frames)
@@ -167,11 +171,11 @@ class Speller:
         weight = 1 - math.exp(-elapsed / SMOOTHING * pace) if self.probabilities.any() else 1
         cv2.accumulateWeighted(probabilities, self.probabilities, weight)
 
-    def read(self):
-        """Find the letter that is read now."""
+    def read(self, least):
+        """Find the letter that is read now, in a hand if the sum of probabilities is `least`."""
         best = int(self.probabilities.argmax())
         is_likely = self.probabilities[best] >= self.threshold
-        self.is_hand = float(self.probabilities.sum()) >= HAND
+        self.is_hand = float(self.probabilities.sum()) >= least
         letter = self.motion.drawn or (self.alphabet[best] if is_likely else None)
         if letter != self.letter or not self.is_hand:
             self.held = self.evidence = self.progress = 0.0
@@ -213,7 +217,8 @@ class Speller:
         doubt = max(0.0, CERTAIN - float(self.probabilities.max()))
         self.held += elapsed
         self.evidence += elapsed / (QUICK * self.hold * (1 + DOUBT * doubt))
-        in_word = self.confirms or self.now - self.added_at < TOGETHER
+        last = max(self.added_at, self.added_seen)
+        in_word = self.confirms or self.now - last < TOGETHER
         self.progress = self.evidence if in_word else self.held / self.hold
         # a hold of exactly so many frames must not fail by a rounding error
         if min(self.evidence, self.progress) > 1 - 1e-6:
