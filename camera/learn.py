@@ -82,6 +82,8 @@ STEPS, TRIAL_STEPS = 150, 50  # of learning, and of each trial in cross-validati
 FOLDS = 3  # of cross-validation
 SURE, UNLIKELY = 0.5, 0.05  # probabilities that make a picture contradict the others
 SWAPPED, LEAST = 2.0, 1e-3  # log-likelihood ratio of two swapped letters; least probability in it
+CERTAINLY_SWAPPED = 3.0  # the same, of letters that are left out
+SEVERAL, KNOWN = 3, 0.4  # pictures of each of them; share of the others that is read untaught
 
 LARGEST = 2**24  # bytes of what was learned
 LONGEST_NAME = 200  # bytes of a picture's name that is kept; while it is written it is longer
@@ -115,14 +117,15 @@ class Learned:
     def tell(self, folder=MY_HAND):
         """Say by how many pictures in `folder`, in a few words."""
         told = f"taught by {number_of(self.pictures, 'picture')} in {printable(folder)}"
-        return f"{told}, {self.left_out} left out" if self.left_out else told
+        return f"{told}, not by {self.left_out} of swapped letters" if self.left_out else told
 
 
 @dataclass(frozen=True)
 class Report:
     """What cross-validation says of pictures: bool (N,), read rightly untaught, and taught by the
     others. Only pictures of letters that have several are judged, N. `odd` are the pictures that
-    contradict all others, each with what it seems to show; `swapped` pairs of letters."""
+    contradict all others, each with what it seems to show; `swapped` the pairs of letters whose
+    pictures were left out."""
 
     before: np.ndarray
     after: np.ndarray
@@ -348,10 +351,24 @@ class Learner:
         return np.maximum(shifted, 0), self.answers[hands]
 
     def find_swapped(self):
-        """Return the pairs of letters whose pictures were swapped."""
-        names = [*self.model.alphabet, NO_HAND]
-        pairs = find_swapped(self.labels, self.read(self.layers, self.images))
-        return [(names[a], names[b]) for a, b in pairs]
+        """Return the pairs of letters that were swapped so certainly that they are left out.
+
+        SEVERAL pictures of each must say so, to a network that reads most other letters: of
+        somebody who signs all of them in another way it knows nothing.
+        """
+        untaught, labels, alphabet = (
+            self.read(self.layers, self.images),
+            self.labels,
+            self.model.alphabet,
+        )
+        is_right, pairs = untaught.argmax(axis=1) == labels, []
+        counts = np.bincount(labels, minlength=len(alphabet))
+        for a, b in find_swapped(labels, untaught, CERTAINLY_SWAPPED):
+            is_other = ~np.isin(labels, [a, b, len(alphabet)])
+            is_known = is_right[is_other].sum() > KNOWN * is_other.sum()
+            if a < b < len(alphabet) and counts[[a, b]].min() >= SEVERAL and is_known:
+                pairs.append((alphabet[a], alphabet[b]))
+        return pairs
 
     def cross_validate(self):
         """Return the pictures' probabilities untaught, and taught by the others.
@@ -387,13 +404,13 @@ def deal(labels):
 def learn(model, pictures, trials=True):
     """Return what `pictures` teach `model`, as Learned, and a Report of how well.
 
-    Pictures of two letters that were swapped are left out, unless there are no others. Without
-    `trials`, which take time, there is no Report: None.
+    Pictures of two letters that were certainly swapped are left out. Without `trials`, which take
+    time, there is no Report: None.
     """
     learner = Learner(model, pictures)
     swapped = learner.find_swapped()
     kept = [p for p in pictures if not any(p.letter in pair for pair in swapped)]
-    if swapped and any(picture.letter != NO_HAND for picture in kept):
+    if swapped:
         learner = Learner(model, kept)
     taught_by, landmarks = learner.pictures, {}
     layers = learner.learn(np.arange(len(taught_by)))
@@ -417,25 +434,31 @@ def make_report(learner, swapped):
     several = np.array([(labels == label).sum() > 1 for label in labels])
     right = [(p.argmax(axis=1) == labels)[several] for p in (untaught, taught)]
     names = [*learner.model.alphabet, NO_HAND]
-    odd = [(learner.pictures[i], names[seen]) for i, seen in find_odd(labels, taught).items()]
+    seen = find_odd(labels, untaught, taught)
+    odd = [(learner.pictures[i], names[as_letter]) for i, as_letter in seen.items()]
     return Report(*right, odd, swapped)
 
 
-def find_odd(labels, taught):
+def find_odd(labels, untaught, taught):
     """Return the numbers of pictures that contradict the others, each with what it is taken for.
 
-    The network, taught by the others, is sure that they are something else.
+    Those that the network, taught by the others, is sure to be something else; and those of two
+    letters that were swapped: they agree in their mistake.
     """
-    best = taught.argmax(axis=1)
-    rows = np.arange(len(labels))
-    is_odd = (taught[rows, best] > SURE) & (taught[rows, labels] < UNLIKELY)
-    return {i: best[i] for i in np.flatnonzero(is_odd)}
+    odd = {}
+    for a, b in find_swapped(labels, untaught):
+        odd |= dict.fromkeys(np.flatnonzero(labels == a).tolist(), b)
+    for i, label in enumerate(labels):
+        best = taught[i].argmax()
+        if taught[i, best] > SURE and taught[i, label] < UNLIKELY:
+            odd.setdefault(i, best)
+    return dict(sorted(odd.items()))
 
 
-def find_swapped(labels, untaught):
-    """Return the pairs of letters whose pictures were swapped.
+def find_swapped(labels, untaught, least=SWAPPED):
+    """Return each letter whose pictures were swapped with another's, with that other, as pairs.
 
-    Both are likelier to be the other to the untaught network, together by exp(SWAPPED) times: a
+    Both are likelier to be the other to the untaught network, together by exp(`least`) times: a
     likelihood-ratio test. Somebody who signs a letter oddly is taken for another, but not that
     other for the first.
     """
@@ -444,8 +467,8 @@ def find_swapped(labels, untaught):
     means = np.array([logs[labels == name].mean(axis=0) for name in names])[:, names]
     gain = means - np.diag(means)[:, None]  # of taking the letter of the row for the column's
     both = np.where(np.minimum(gain, gain.T) > 0, gain + gain.T, 0)
-    rows, best = np.arange(len(names)), both.argmax(axis=1)
-    is_pair = (best[best] == rows) & (both.max(axis=1) > SWAPPED) & (rows < best)
+    best = both.argmax(axis=1)
+    is_pair = (best[best] == np.arange(len(names))) & (both.max(axis=1) > least)
     return [(names[row], names[best[row]]) for row in np.flatnonzero(is_pair)]
 
 

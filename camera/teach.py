@@ -89,13 +89,13 @@ def teach_from_stream(stream, model, see, view, in_window):
     The window, unless it was closed, shows what was learned, before a camera until a key comes.
     """
 
-    def show_lines(lines):
-        return show(draw_lines(view, lines), 50) if in_window and is_open() else "q"
+    def show_lines(*page):
+        return show(draw_lines(view, *page), 50) if in_window and is_open() else "q"
 
     with note_kept(model.alphabet):
         take_pictures(stream, model, see, view, in_window)
         lines = learn_and_tell(model, show_lines)
-    while stream.origin.is_live and not show_lines([*lines, "", "Any key: end"]):
+    while lines and stream.origin.is_live and not show_lines(lines, "Any key: end"):
         pass
 
 
@@ -138,9 +138,8 @@ def learn_and_tell(model, show_lines=lambda lines: None):
     Meanwhile `show_lines` is called again and again. Returns the lines that are printed.
     """
     if not list_signs(MY_HAND, model.alphabet):
-        lines = ["No pictures were taken, so nothing was learned"]
-        print(*lines)
-        return lines
+        print("No pictures were taken, so nothing was learned")
+        return []
     pictures = read_pictures(MY_HAND, model.alphabet)
     print("Learning ...", flush=True)
     for item in run_ahead((learn.learn(model, pictures) for _ in range(1)), 0.05):
@@ -150,20 +149,17 @@ def learn_and_tell(model, show_lines=lambda lines: None):
             learned, report = item
     learn.save(learned)
     about = learned.tell()
-    lines = [f"{about[0].upper()}{about[1:]}. {report}", *list_warnings(learned, report)]
+    lines = [f"{about[0].upper()}{about[1:]}. {report}", *list_warnings(report)]
     print(*lines, sep="\n")
     return lines
 
 
-def list_warnings(learned, report):
-    """Return a line for what looks wrong about the pictures, and what to do."""
-    done = "left out" if learned.left_out else "learned all the same"
+def list_warnings(report):
+    """Yield what looks wrong about the pictures and what to do, a line each."""
     for a, b in report.swapped:
-        folders = f"{MY_HAND / a} and {MY_HAND / b}"
-        yield (
-            f"{a} looks like {b}, and {b} like {a}: these pictures were {done}. Swap the names of "
-            f"{folders}, or remove them and take both letters anew"
-        )
+        places = f"{MY_HAND / a} and {MY_HAND / b}"
+        told = f"{a} looks like {b}, and {b} like {a}: neither is learned."
+        yield f"{told} Swap the names of {places}, or take both anew, and teach again"
     for picture, seen in report.odd:
         shown = "shows no hand" if seen == NO_HAND else f"looks like {seen}"
         yield f"{printable(picture.path)} {shown}: remove it, and take {picture.letter} anew"
@@ -242,8 +238,8 @@ def draw(view, lesson):
     return pixels
 
 
-def draw_lines(view, lines):
-    """Draw lines of text, as many as fit, over the last frame."""
+def draw_lines(view, lines, keys=""):
+    """Draw lines of text, as many as fit, over the last frame, and below what keys do."""
     pixels, _ = lay_out(view)
     darken(pixels, 0, 0, pixels.shape[1], VIEW_HEIGHT, 0.2)
     parts = [part for line in lines for part in textwrap.wrap(line, LINE) or [""]]
@@ -251,4 +247,5 @@ def draw_lines(view, lines):
         parts[LINES - 1 :] = ["... and more in the terminal"]
     for row, words in enumerate(parts):
         write(pixels, cut_end(words, 17, NARROW - 40), 20, 40 + ROW * row, 17)
+    write(pixels, keys, pixels.shape[1] - 16, VIEW_HEIGHT - 12, 15, SOFT, RIGHT, 400)
     return pixels

@@ -80,8 +80,9 @@ def render(view):
     pixels, box = lay_out(view)
     if box:
         draw_box(pixels, box, view.speller.progress, colour)
-    draw_letters(pixels, view.speller, colour)
-    draw_image(pixels, view)
+    if view.page != "signs":  # which stand there
+        draw_letters(pixels, view.speller, colour)
+        draw_image(pixels, view)
     note = view.trouble or view.note or view.editor.fault
     draw_advice(pixels, *((note, WHITE) if note else (advice, colour)))
     draw_text(pixels, view)

@@ -192,11 +192,27 @@ def test_clearing_forgets_words_too():
     assert editor.suggestions[0] == "WORLD"
 
 
+def test_backspace_brings_back_what_was_cleared():
+    editor = make_editor()
+    spell(editor, "WORLD")
+    editor.press(" ")
+    spell(editor, "HELO")
+    before = editor.state, editor.suggestions
+    for _ in range(2):  # a second C clears nothing
+        assert editor.press("c") == ["CLEAR"]
+    assert editor.press("\b") == ["UNCLEAR\tWORLD HELO"]
+    assert (editor.state, editor.suggestions) == before
+    assert editor.press("\b") == ["BACKSPACE"]
+    editor.press("c")
+    spell(editor, "W")
+    assert [editor.press("\b"), editor.speller.text] == [["BACKSPACE"], ""]
+
+
 def test_keys_edit_the_text(model):
     view = view_of(model, sign("A"), text="AB")
     steps = [(" ", ["SPACE"], "AB "), ("\b", ["BACKSPACE"], "AB"), ("\x7f", ["BACKSPACE"], "A")]
     steps += [("h", [], "A"), ("x", [], "A"), ("", [], "A"), ("c", ["CLEAR"], "")]
-    for key, edits, text in [*steps, ("\b", ["BACKSPACE"], "")]:
+    for key, edits, text in [*steps, (" ", ["SPACE"], " "), ("\b", ["BACKSPACE"], "")]:
         assert (handle_key(key, view), view.speller.text) == (edits, text)
 
 
@@ -281,6 +297,39 @@ def test_the_keys_still_mean_the_word_before_a_space_that_no_key_made():
         assert editor.speller.text == text
     editor.press("c")
     assert feed(editor, is_hand=False, seconds=9) == []  # no space without a word
+
+
+def test_a_word_after_the_hand_went_away_is_a_word_of_its_own():
+    """Without a space between; BACKSPACE after that goes on with the word."""
+    editor = make_editor()
+    told = []
+    for word in ("HELO", "WORLD", "HELO"):
+        spell(editor, word)
+        told += feed(editor, is_hand=False, seconds=AWAY + 0.1)
+    assert [line.split()[:2] for line in told] == [
+        ["WORDS", w] for w in ("HELLO", "WORLD", "HELLO")
+    ]
+    assert editor.speller.text == "HELOWORLDHELO"
+    assert editor.speaker.said == ["HELO", "WORLD", "HELO"]
+    editor.press("1")
+    assert editor.speller.text == "HELOWORLDHELLO "
+    assert editor.press("\b") == ["UNTAKE\tHELO"]
+    assert [editor.press("\b"), editor.word] == [["BACKSPACE"], "HEL"]
+    spell(editor, "P")
+    assert (editor.word, editor.suggestions[0]) == ("HELP", "HELP")
+    for _ in "HELP":
+        editor.press("\b")
+    assert editor.word == "HELOWORLD"
+
+
+def test_a_word_goes_on_after_a_pause_with_the_hand_there():
+    editor = make_editor()
+    spell(editor, "HEL")
+    [told] = feed(editor, seconds=PAUSE + 0.1)
+    spell(editor, "LO")
+    [again] = editor.finish()
+    assert told.startswith("WORDS\tHELD") or told.startswith("WORDS\tHELP")
+    assert again.startswith("WORDS\tHELLO")
 
 
 # ---------------------------------------------------------------- speech
