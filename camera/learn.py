@@ -49,7 +49,7 @@ from camera.layers import (
 )
 from camera.learn_landmarks import NETWORK, SHAPE, landmark_digest, learn_landmarks
 from camera.letter_folders import MY_HAND, NO_HAND, explain_folder, list_letters
-from camera.model import ALPHABET, ROOT, average_views, open_session
+from camera.model import ALPHABET, ROOT, average_views, open_session, read_letters
 from camera.pictures import name_unread, read_picture
 from plumbing.faults import UserError, in_a_line, printable
 from plumbing.files import require_file, write_file
@@ -350,26 +350,6 @@ class Learner:
         shifted = self.rehearsal[hands] + self.varied[pictures, variations] - usual
         return np.maximum(shifted, 0), self.answers[hands]
 
-    def find_swapped(self):
-        """Return the pairs of letters that were swapped so certainly that they are left out.
-
-        SEVERAL pictures of each must say so, to a network that reads most other letters: of
-        somebody who signs all of them in another way it knows nothing.
-        """
-        untaught, labels, alphabet = (
-            self.read(self.layers, self.images),
-            self.labels,
-            self.model.alphabet,
-        )
-        is_right, pairs = untaught.argmax(axis=1) == labels, []
-        counts = np.bincount(labels, minlength=len(alphabet))
-        for a, b in find_swapped(labels, untaught, CERTAINLY_SWAPPED):
-            is_other = ~np.isin(labels, [a, b, len(alphabet)])
-            is_known = is_right[is_other].sum() > KNOWN * is_other.sum()
-            if a < b < len(alphabet) and counts[[a, b]].min() >= SEVERAL and is_known:
-                pairs.append((alphabet[a], alphabet[b]))
-        return pairs
-
     def cross_validate(self):
         """Return the pictures' probabilities untaught, and taught by the others.
 
@@ -407,22 +387,20 @@ def learn(model, pictures, trials=True):
     Pictures of two letters that were certainly swapped are left out. Without `trials`, which take
     time, there is no Report: None.
     """
-    learner = Learner(model, pictures)
-    swapped = learner.find_swapped()
+    swapped = find_left_out(model, pictures)
     kept = [p for p in pictures if not any(p.letter in pair for pair in swapped)]
-    if swapped:
-        learner = Learner(model, kept)
-    taught_by, landmarks = learner.pictures, {}
-    layers = learner.learn(np.arange(len(taught_by)))
+    landmarks = {}
     if model.alphabet == ALPHABET:
-        landmarks = learn_landmarks(taught_by, count_variations(taught_by))
+        landmarks = learn_landmarks(kept, count_variations(kept))
+    learner = Learner(model, kept)
+    layers = learner.learn(np.arange(len(kept)))
     learned = Learned(
         dict(zip(LAYERS, layers, strict=True)),
-        len(taught_by),
+        len(kept),
         digest(model),
         landmarks,
         landmark_digest(),
-        len(pictures) - len(taught_by),
+        len(pictures) - len(kept),
     )
     return learned, make_report(learner, swapped) if trials else None
 
@@ -453,6 +431,24 @@ def find_odd(labels, untaught, taught):
         if taught[i, best] > SURE and taught[i, label] < UNLIKELY:
             odd.setdefault(i, best)
     return dict(sorted(odd.items()))
+
+
+def find_left_out(model, pictures):
+    """Return the pairs of letters that were swapped so certainly that they are left out.
+
+    SEVERAL pictures of each must say so, to a network that reads most other letters: of somebody
+    who signs all of them in another way it knows nothing.
+    """
+    signs = [picture for picture in pictures if picture.letter != NO_HAND]
+    labels = np.array([model.alphabet.index(picture.letter) for picture in signs])
+    untaught = np.array([read_letters(model, resize(p.image, model.size)) for p in signs])
+    is_right, counts, pairs = untaught.argmax(axis=1) == labels, np.bincount(labels), []
+    for a, b in find_swapped(labels, untaught, CERTAINLY_SWAPPED):
+        is_other = ~np.isin(labels, [a, b])
+        is_known = is_right[is_other].sum() > KNOWN * is_other.sum()
+        if a < b and counts[[a, b]].min() >= SEVERAL and is_known:
+            pairs.append((model.alphabet[a], model.alphabet[b]))
+    return pairs
 
 
 def find_swapped(labels, untaught, least=SWAPPED):
