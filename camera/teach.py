@@ -159,7 +159,7 @@ def list_warnings(report):
     for a, b in report.swapped:
         places = f"{MY_HAND / a} and {MY_HAND / b}"
         told = f"{a} looks like {b}, and {b} like {a}: neither is learned."
-        yield f"{told} Swap the names of {places}, or take both anew, and teach again"
+        yield f"{told} Swap the names of {places}, or remove both, and teach again"
     for picture, seen in report.odd:
         shown = "shows no hand" if seen == NO_HAND else f"looks like {seen}"
         yield f"{printable(picture.path)} {shown}: remove it, and take {picture.letter} anew"

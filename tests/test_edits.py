@@ -376,6 +376,21 @@ def test_the_script_prints_suggestions_as_lines_of_their_own(start, model_path, 
     assert [line for line in silent if "WORDS" in line] == []
 
 
+def test_the_script_tells_each_word_of_a_film_without_spaces(start, tmp_path):
+    """HELLO, two seconds without a hand, HELLO."""
+    film = cv2.VideoCapture(str(ROOT / "data/hello.mp4"))
+    hello = [film.read()[1] for _ in range(int(film.get(cv2.CAP_PROP_FRAME_COUNT)))]
+    size = hello[0].shape[1::-1]
+    twice = cv2.VideoWriter(str(tmp_path / "f.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 25, size)
+    for frame in [*hello, *[np.full_like(hello[0], 90)] * 50, *hello]:
+        twice.write(frame)
+    twice.release()
+    lines = start("--source", tmp_path / "f.avi", "--headless").stdout.splitlines()
+    told = [line.split("\t")[2] for line in lines if "WORDS" in line]
+    assert [words.split()[0] for words in told] == ["HELLO", "HELLO"]
+    assert lines[-1] == "Spelled: HELLOHELLO"
+
+
 def test_the_script_spells_a_space_when_the_hand_is_away(headless, tmp_path, monkeypatch):
     source, square = save_video(tmp_path / "v.avi", ("H", 6.0)), (48, 8, 224)
     finder = FakeFinder(*[square] * 60, *[None] * 50, square, letter="H")

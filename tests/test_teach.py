@@ -379,7 +379,7 @@ def test_swapped_letters_are_told_in_a_line_and_left_out(workdir, hands):
     assert "Taught by 66 pictures in my_hand, not by 6 of swapped letters. Of 66" in done.stdout
     places = f"{Path('my_hand/B')} and {Path('my_hand/L')}"
     told = "B looks like L, and L like B: neither is learned. Swap the names of"
-    assert f"{told} {places}, or take both anew, and teach again" in done.stdout
+    assert f"{told} {places}, or remove both, and teach again" in done.stdout
     again = shell("step_6_camera.py", "--source", ROOT / "data/hello.mp4", "--headless")
     assert "anew" not in again.stdout
     assert ", taught by 66 pictures in my_hand, not by 6 of swapped letters\n" in again.stdout
