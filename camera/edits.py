@@ -34,7 +34,8 @@ class Editor:
     means: list = field(default_factory=list)  # of each letter of the text what Speller.means has,
     # None for spaces and what no hand spelled
     start: int = 0  # where in the text the last word begins, or a space behind that
-    is_over: bool = False  # whether the hand has been away since the last letter
+    is_over: bool = False  # whether the hand went away since the last letter or BACKSPACE
+    left_at: float = -math.inf  # when it did
     before: tuple | None = None  # what `state` was before a suggestion was taken, or C pressed
     undone_as: str = ""  # what to log when BACKSPACE undoes that
     is_told: bool = True  # whether the end of the last word was
@@ -53,8 +54,10 @@ class Editor:
         if letters:
             return entries + self.add(letters)
         away = speller.now - self.hand_seen
-        self.is_over |= away > min(AWAY, self.space)
-        if self.is_over or speller.now - speller.added_at > PAUSE:
+        is_away = away > min(AWAY, self.space)
+        if is_away and self.left_at != self.hand_seen:
+            self.is_over, self.left_at = True, self.hand_seen
+        if is_away or speller.now - speller.added_at > PAUSE:
             entries += self.end_word()
         if away >= self.space and self.word and not self.is_spaced:
             self.change(speller.text + " ", [*self.means, None], is_spaced=True)

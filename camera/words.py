@@ -66,14 +66,15 @@ def load_vocabulary(path=None):
     path = Path(path or SHIPPED)
     words, frequencies = bytearray(), array("d")  # lists would take some MB more
     for number, line in enumerate(read_lines(path), 1):
-        fields, frequency = line.replace(",", " ").split(), 1.0
-        if fields[1:] and is_number(fields[-1]):
-            frequency = float(fields.pop())
-        if any(map(is_number, fields[1:])) or not 0 < frequency < math.inf:
+        fields = line.replace(",", " ").split()
+        last = to_number(fields[-1]) if len(fields) > 1 else None
+        fields, frequency = (fields, 1.0) if last is None else (fields[:-1], last)
+        is_odd = len(fields) > 1 and any(to_number(field) is not None for field in fields[1:])
+        if is_odd or not 0 < frequency < math.inf:
             told = f"{line.strip()[:40]!a} is not a word, or a word and its frequency"
             raise UserError(f"{printable(path)}, line {number}: {told}")
-        for word in map(to_letters, fields):
-            if 0 < len(word) <= LONGEST:
+        for field in fields:
+            if 0 < len(word := to_letters(field)) <= LONGEST:
                 words += word.encode().ljust(LONGEST, b"\0")
                 frequencies.append(frequency)
     if not 0 < len(frequencies) <= MOST_WORDS:
@@ -98,13 +99,12 @@ def read_lines(path):
         raise UserError(f"{printable(path)}: not a list of words in UTF-8") from None
 
 
-def is_number(text):
-    """Return whether a text is a number."""
+def to_number(text):
+    """Return the number that a text is, None for none."""
     try:
-        float(text)
+        return float(text)
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def to_letters(word):

@@ -315,6 +315,7 @@ def test_a_word_after_the_hand_went_away_is_a_word_of_its_own():
     assert editor.speller.text == "HELOWORLDHELLO "
     assert editor.press("\b") == ["UNTAKE\tHELO"]
     assert [editor.press("\b"), editor.word] == [["BACKSPACE"], "HEL"]
+    feed(editor, is_hand=False, seconds=AWAY)
     spell(editor, "P")
     assert (editor.word, editor.suggestions[0]) == ("HELP", "HELP")
     for _ in "HELP":
