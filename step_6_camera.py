@@ -133,7 +133,6 @@ def spell(args, model, finder):
     with contextlib.ExitStack() as stack:  # what is entered last ends first
         stack.callback(editor.close)
         stream = stack.enter_context(contextlib.closing(Stream(args.source)))
-        stack.callback(lambda: print("Spelled:", speller.text or "nothing", flush=True))
         if args.transcript:
             draft = stack.enter_context(growing_file(args.transcript))
             logs.append(stack.enter_context(draft.open("w", encoding="utf-8")))
@@ -143,6 +142,7 @@ def spell(args, model, finder):
         mirror = stream.is_camera if args.mirror is None else args.mirror
         title = printable(Path(stream.name).name)
         view = View(speller, args.box, mirror, title, finder=finder, editor=editor)
+        stack.callback(lambda: view.frame is None or print("Spelled:", speller.text or "nothing"))
         stack.callback(lambda: log(logs, speller.now, *editor.finish()))
         spell_stream(stream, model, view, logs, recorder, not args.headless)
 
@@ -172,14 +172,14 @@ def main(argv=None):
     if not args.headless:
         check_display()
     model = load_model(args.model)
-    notes = [printable(model.note)] if model.note else []
+    note = printable(model.note)
     # What teaching needs takes 8 MB: it is imported where it is needed.
     if MY_HAND.is_dir() and not (args.teach or args.untaught):
         from camera.learn import use_hand
 
-        model, note = use_hand(model)
-        notes += [note] if note else []
-    print(", ".join([f"Model: {printable(model.path)}", *notes]), flush=True)
+        model, taught_by = use_hand(model)
+        note = taught_by or note  # of the model as it was
+    print(", ".join(filter(None, [f"Model: {printable(model.path)}", note])), flush=True)
     finder = HandFinder() if args.follow else None
     if args.teach:
         from camera.teach import teach

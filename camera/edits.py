@@ -33,7 +33,11 @@ class Editor:
     suggestions: list = field(default_factory=list)  # what the last word may be, best first
     means: list = field(default_factory=list)  # of each letter of the text what Speller.means has,
     # None for spaces and what no hand spelled
-    untaken: tuple | None = None  # text and means before a suggestion was taken
+    start: int = 0  # where in the text the last word begins, or a space behind that
+    is_over: bool = False  # whether the hand went away since the last letter or BACKSPACE
+    left_at: float = -math.inf  # when it did
+    before: tuple | None = None  # what `state` was before a suggestion was taken, or C pressed
+    undone_as: str = ""  # what to log when BACKSPACE undoes that
     is_told: bool = True  # whether the end of the last word was
     is_spaced: bool = False  # whether the text ends with a space that no key made
     spoken: str = ""  # the last word, if it was
@@ -50,7 +54,10 @@ class Editor:
         if letters:
             return entries + self.add(letters)
         away = speller.now - self.hand_seen
-        if away > min(AWAY, self.space) or speller.now - speller.added_at > PAUSE:
+        is_away = away > min(AWAY, self.space)
+        if is_away and self.left_at != self.hand_seen:
+            self.is_over, self.left_at = True, self.hand_seen
+        if is_away or speller.now - speller.added_at > PAUSE:
             entries += self.end_word()
         if away >= self.space and self.word and not self.is_spaced:
             self.change(speller.text + " ", [*self.means, None], is_spaced=True)
@@ -58,7 +65,9 @@ class Editor:
         return entries
 
     def add(self, letters):
-        """Follow letters that were added."""
+        """Follow letters that were added: of a new word where the hand has been away."""
+        if self.is_over:
+            self.start, self.is_over = len(self.speller.text) - len(letters), False
         if self.is_spaced or self.word == letters:
             self.spoken = ""
         means = [*self.means, *self.speller.means[-len(letters) :]]
@@ -86,17 +95,23 @@ class Editor:
 
     # ------------------------------------------------------------ the last word
 
+    @property
+    def state(self):
+        """The text and what is known of it."""
+        return self.speller.text, self.means, self.is_spaced, self.start
+
     def change(self, text, means, is_spaced=False):
         """Change the text; `means` is of each of its letters, or of the last."""
         means = means[max(0, len(means) - len(text)) :]
         self.means = [None] * (len(text) - len(means)) + means
-        self.speller.text, self.is_spaced, self.untaken = text, is_spaced, None
+        self.speller.text, self.is_spaced, self.before = text, is_spaced, None
+        self.start = self.start if self.start < len(text) else 0
 
     @property
     def word(self):
         """The last word as it was read, or "" after a space that a key made."""
         text = self.speller.text.removesuffix(" ") if self.is_spaced else self.speller.text
-        return text.rpartition(" ")[2]
+        return text[self.start :].rpartition(" ")[2]
 
     def suggest(self, glimpses=()):
         """Find what the last word may be, which perhaps ends with glimpses of more letters."""
@@ -132,18 +147,23 @@ class Editor:
             return self.add_space()
         if key in ("1", "2", "3"):
             return self.take(int(key) - 1)
-        if key == "c":
+        return self.clear() if key == "c" else []
+
+    def clear(self):
+        """Empty the text."""
+        if self.speller.text:
+            before, undone_as = self.state, f"UNCLEAR\t{self.speller.text}"
             self.change("", [])
-            self.suggestions, self.is_told, self.spoken = [], True, ""
-            return ["CLEAR"]
-        return []
+            self.before, self.undone_as = before, undone_as
+        self.suggestions, self.is_told, self.spoken = [], True, ""
+        return ["CLEAR"]
 
     def add_space(self):
         """Keep the last word as it was read."""
         entries = self.end_word()
         if self.is_spaced:  # one space is enough
             self.is_spaced = False
-        elif not self.untaken:  # a suggestion that was taken brought one
+        elif not (self.before and self.speller.text):  # a suggestion that was taken brought one
             self.change(self.speller.text + " ", [*self.means, None])
             entries.append("SPACE")
         self.suggestions, self.spoken = [], ""
@@ -153,21 +173,24 @@ class Editor:
         """Put a suggestion, and a space, in the place of the last word."""
         if number >= len(self.suggestions):
             return []
-        taken, before = self.suggestions[number], (self.speller.text, self.means, self.is_spaced)
+        taken, before, undone_as = self.suggestions[number], self.state, f"UNTAKE\t{self.word}"
         start = len(before[0]) - self.is_spaced - len(self.word)
         means = self.means[:start] + [None] * (len(taken) + 1)
         self.speak(taken)
         self.change(before[0][:start] + taken + " ", means)
-        self.suggestions, self.untaken, self.is_told, self.spoken = [], before, True, ""
+        self.suggestions, self.is_told, self.spoken = [], True, ""
+        self.before, self.undone_as = before, undone_as
         return [f"TAKE\t{taken}"]
 
     def go_back(self):
-        """Take back a suggestion that was just taken, or the last letter."""
-        if self.untaken:
-            text, means, is_spaced = self.untaken
-            self.change(text, means, is_spaced)
+        """Take back a suggestion that was just taken, or C, or else the last letter."""
+        self.is_over = False
+        if self.before:
+            *before, start = self.before
+            self.change(*before)
+            self.start = start
             self.suggest()
-            return [f"UNTAKE\t{self.word}"]
+            return [self.undone_as]
         self.change(self.speller.text[:-1], self.means[:-1])
         self.suggest()
         return ["BACKSPACE"]

@@ -42,7 +42,7 @@ def parse_args(argv=None):
     )
     add("--threshold", type=share, help="least probability of a letter (the model's own)")
     add("--mirror", action=argparse.BooleanOptionalAction, help="mirror the view (cameras: yes)")
-    add("--words", metavar="FILE", help="suggest the words of a list, one a line")
+    add("--words", metavar="FILE", help="suggest the words of a list: a line may have several")
     add("--no-words", action="store_true", help="suggest no words")
     add("--speak", action="store_true", help="say each word when it ends")
     add("--space", metavar="SECONDS", type=seconds, help="a hand away for so long spells a space")

@@ -26,6 +26,7 @@ import contextlib
 import gzip
 import hashlib
 import io
+import os
 import zipfile
 import zlib
 from dataclasses import dataclass, replace
@@ -48,7 +49,7 @@ from camera.layers import (
 )
 from camera.learn_landmarks import NETWORK, SHAPE, landmark_digest, learn_landmarks
 from camera.letter_folders import MY_HAND, NO_HAND, explain_folder, list_letters
-from camera.model import ALPHABET, ROOT, average_views, open_session
+from camera.model import ALPHABET, ROOT, average_views, open_session, read_letters
 from camera.pictures import name_unread, read_picture
 from plumbing.faults import UserError, in_a_line, printable
 from plumbing.files import require_file, write_file
@@ -81,8 +82,11 @@ STEPS, TRIAL_STEPS = 150, 50  # of learning, and of each trial in cross-validati
 FOLDS = 3  # of cross-validation
 SURE, UNLIKELY = 0.5, 0.05  # probabilities that make a picture contradict the others
 SWAPPED, LEAST = 2.0, 1e-3  # log-likelihood ratio of two swapped letters; least probability in it
+CERTAINLY_SWAPPED = 3.0  # the same, of letters that are left out
+SEVERAL, KNOWN = 3, 0.4  # pictures of each of them; share of the others that is read untaught
 
 LARGEST = 2**24  # bytes of what was learned
+LONGEST_NAME = 200  # bytes of a picture's name that is kept; while it is written it is longer
 DAMAGES = (ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile)
 
 
@@ -100,7 +104,7 @@ class Learned:
     """The layers as taught, by name, float32; by how many pictures; the digest of their model.
 
     Then the layers that read landmarks, {} where nothing was learned of them, and the digest of
-    their network.
+    their network; and how many pictures were left out, because their letters were swapped.
     """
 
     layers: dict
@@ -108,17 +112,25 @@ class Learned:
     digest: str
     landmarks: dict
     landmark_digest: str
+    left_out: int = 0
+
+    def tell(self, folder=MY_HAND):
+        """Say by how many pictures in `folder`, in a few words."""
+        told = f"taught by {number_of(self.pictures, 'picture')} in {printable(folder)}"
+        return f"{told}, not by {self.left_out} of swapped letters" if self.left_out else told
 
 
 @dataclass(frozen=True)
 class Report:
     """What cross-validation says of pictures: bool (N,), read rightly untaught, and taught by the
     others. Only pictures of letters that have several are judged, N. `odd` are the pictures that
-    contradict all others, each with what it seems to show."""
+    contradict all others, each with what it seems to show; `swapped` the pairs of letters whose
+    pictures were left out."""
 
     before: np.ndarray
     after: np.ndarray
     odd: list
+    swapped: list
 
     def __str__(self):
         """Say it in a line."""
@@ -127,6 +139,11 @@ class Report:
             return "Of letters with one picture each nobody can say how well they are read now"
         before, after = self.before.sum(), self.after.sum()
         return f"Of {n} pictures left out while learning, it reads {after}; untaught, {before}"
+
+
+def number_of(count, what):
+    """Say a number of things: "1 picture", "2 pictures"."""
+    return f"{count} {what}" + "s" * (count != 1)
 
 
 # ---------------------------------------------------------------- pictures
@@ -367,27 +384,37 @@ def deal(labels):
 def learn(model, pictures, trials=True):
     """Return what `pictures` teach `model`, as Learned, and a Report of how well.
 
-    Without `trials`, which take time, there is no Report: None.
+    Pictures of two letters that were certainly swapped are left out. Without `trials`, which take
+    time, there is no Report: None.
     """
+    swapped = find_left_out(model, pictures)
+    kept = [p for p in pictures if not any(p.letter in pair for pair in swapped)]
     landmarks = {}
     if model.alphabet == ALPHABET:
-        landmarks = learn_landmarks(pictures, count_variations(pictures))
-    learner = Learner(model, pictures)
-    layers = learner.learn(np.arange(len(pictures)))
-    by_name = dict(zip(LAYERS, layers, strict=True))
-    learned = Learned(by_name, len(pictures), digest(model), landmarks, landmark_digest())
-    return learned, make_report(learner, *learner.cross_validate()) if trials else None
+        landmarks = learn_landmarks(kept, count_variations(kept))
+    learner = Learner(model, kept)
+    layers = learner.learn(np.arange(len(kept)))
+    learned = Learned(
+        dict(zip(LAYERS, layers, strict=True)),
+        len(kept),
+        digest(model),
+        landmarks,
+        landmark_digest(),
+        len(pictures) - len(kept),
+    )
+    return learned, make_report(learner, swapped) if trials else None
 
 
-def make_report(learner, untaught, taught):
-    """Return the Report of cross-validated probabilities."""
+def make_report(learner, swapped):
+    """Return the Report of cross-validation."""
+    untaught, taught = learner.cross_validate()
     labels = learner.labels
     several = np.array([(labels == label).sum() > 1 for label in labels])
     right = [(p.argmax(axis=1) == labels)[several] for p in (untaught, taught)]
     names = [*learner.model.alphabet, NO_HAND]
     seen = find_odd(labels, untaught, taught)
     odd = [(learner.pictures[i], names[as_letter]) for i, as_letter in seen.items()]
-    return Report(*right, odd)
+    return Report(*right, odd, swapped)
 
 
 def find_odd(labels, untaught, taught):
@@ -406,10 +433,28 @@ def find_odd(labels, untaught, taught):
     return dict(sorted(odd.items()))
 
 
-def find_swapped(labels, untaught):
+def find_left_out(model, pictures):
+    """Return the pairs of letters that were swapped so certainly that they are left out.
+
+    SEVERAL pictures of each must say so, to a network that reads most other letters: of somebody
+    who signs all of them in another way it knows nothing.
+    """
+    signs = [picture for picture in pictures if picture.letter != NO_HAND]
+    labels = np.array([model.alphabet.index(picture.letter) for picture in signs])
+    untaught = np.array([read_letters(model, resize(p.image, model.size)) for p in signs])
+    is_right, counts, pairs = untaught.argmax(axis=1) == labels, np.bincount(labels), []
+    for a, b in find_swapped(labels, untaught, CERTAINLY_SWAPPED):
+        is_other = ~np.isin(labels, [a, b])
+        is_known = is_right[is_other].sum() > KNOWN * is_other.sum()
+        if a < b and counts[[a, b]].min() >= SEVERAL and is_known:
+            pairs.append((model.alphabet[a], model.alphabet[b]))
+    return pairs
+
+
+def find_swapped(labels, untaught, least=SWAPPED):
     """Return each letter whose pictures were swapped with another's, with that other, as pairs.
 
-    Both are likelier to be the other to the untaught network, together by exp(SWAPPED) times: a
+    Both are likelier to be the other to the untaught network, together by exp(`least`) times: a
     likelihood-ratio test. Somebody who signs a letter oddly is taken for another, but not that
     other for the first.
     """
@@ -419,7 +464,7 @@ def find_swapped(labels, untaught):
     gain = means - np.diag(means)[:, None]  # of taking the letter of the row for the column's
     both = np.where(np.minimum(gain, gain.T) > 0, gain + gain.T, 0)
     best = both.argmax(axis=1)
-    is_pair = (best[best] == np.arange(len(names))) & (both.max(axis=1) > SWAPPED)
+    is_pair = (best[best] == np.arange(len(names))) & (both.max(axis=1) > least)
     return [(names[row], names[best[row]]) for row in np.flatnonzero(is_pair)]
 
 
@@ -428,7 +473,11 @@ def find_swapped(labels, untaught):
 
 def digest(model):
     """Return the sha256 digest of a model's file: what was learned fits no other."""
-    return hashlib.sha256(model.path.read_bytes()).hexdigest()
+    return digest_file(model.path)
+
+
+def digest_file(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def taught(model, learned):
@@ -452,8 +501,8 @@ def use_hand(model, folder=MY_HAND):
         return model, ""
     try:
         learned = load(model, folder)
-        if paths and learned.pictures != len(paths):
-            counts = f"{len(paths)} pictures now, {learned.pictures} when it learned"
+        if paths and (before := learned.pictures + learned.left_out) != len(paths):
+            counts = f"{len(paths)} pictures now, {before} when it learned"
             raise UserError(f"{printable(folder)}: {counts}")
     except (FileNotFoundError, UserError) as error:
         if not paths:
@@ -462,39 +511,35 @@ def use_hand(model, folder=MY_HAND):
         learned, _ = learn(model, read_pictures(folder, model.alphabet), trials=False)
         with contextlib.suppress(OSError):  # in a folder that cannot be written to, every time
             save(learned, folder)
-    return taught(model, learned), f"taught by {learned.pictures} pictures in {printable(folder)}"
-
-
-def teach_folder(model, folder=MY_HAND):
-    """Learn from all pictures in `folder`, and keep it there. Return the taught model and a Report.
-
-    Raises UserError or OSError, and leaves what was learned before as it was.
-    """
-    learned, result = learn(model, read_pictures(folder, model.alphabet))
-    save(learned, folder)
-    return taught(model, learned), result
+    return taught(model, learned), learned.tell(folder)
 
 
 def add_pictures(source, alphabet, folder=MY_HAND):
     """Copy the pictures of `source`/LETTER/ to `folder`/LETTER/, each once, however often it comes.
 
-    Returns how many were new. Raises UserError if there are none, or if one cannot be read.
+    They keep their names where these are free. Returns how many were new, and how many were there
+    already. Raises UserError if there are none, or if one cannot be read.
     """
-    new = 0
-    for picture in read_pictures(source, alphabet):
-        content = picture.path.read_bytes()
-        name = hashlib.sha256(content).hexdigest()[:16] + picture.path.suffix.lower()
-        path = Path(folder, picture.letter, name)
-        if not path.exists():
+    pictures = read_pictures(source, alphabet)
+    there = {(digest_file(path), letter) for path, letter in list_signs(folder, alphabet)}
+    before = len(there)
+    for picture in pictures:
+        mark = digest_file(picture.path)
+        path = Path(folder, picture.letter, picture.path.name)
+        if path.exists() or len(os.fsencode(path.name)) > LONGEST_NAME:
+            path = path.with_name(mark[:16] + path.suffix.lower())
+        if (mark, picture.letter) not in there:
+            there.add((mark, picture.letter))
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_file(path, content)
-            new += 1
-    return new
+            write_file(path, picture.path.read_bytes())
+    new = len(there) - before
+    return new, len(pictures) - new
 
 
 def save(learned, folder=MY_HAND):
     """Write what was learned to `folder`/learned.npz. Raises OSError."""
     values = {"digest": learned.digest, "pictures": learned.pictures, **learned.layers}
+    values["left_out"] = learned.left_out
     values |= {f"{LANDMARKS}.{name}": layer for name, layer in learned.landmarks.items()}
     content = io.BytesIO()
     np.savez(content, **values, **{LANDMARKS: learned.landmark_digest})
@@ -514,15 +559,16 @@ def load(model, folder=MY_HAND):
     if (current := landmark_digest()) and str(values.get(LANDMARKS, "")) != current:
         raise UserError(f"{printable(path)}: learned for another network of landmarks")
     try:
-        pictures = values["pictures"]
-        if pictures.shape != () or pictures.dtype.kind != "i" or pictures < 1:
+        counts = values["pictures"], values.get("left_out", np.array(0))  # none: of old
+        if any(count.shape != () or count.dtype.kind != "i" for count in counts) or counts[0] < 1:
             raise ValueError("no count of pictures")
         layers = pick_layers(values, "", model.path, (1, 1, model.size, model.size))
         has_landmarks = current and any(name.startswith(f"{LANDMARKS}.") for name in values)
         landmarks = pick_layers(values, f"{LANDMARKS}.", NETWORK, SHAPE) if has_landmarks else {}
     except (KeyError, ValueError) as error:
         raise damaged(path) from error
-    return Learned(layers, int(pictures), digest(model), landmarks, current)
+    pictures, left_out = map(int, counts)
+    return Learned(layers, pictures, digest(model), landmarks, current, left_out)
 
 
 def read_values(path):

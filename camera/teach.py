@@ -6,16 +6,17 @@ them, and is used from then on.
 
 import contextlib
 import os
-from functools import cache
+import textwrap
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from camera import learn
+from camera.background import run_ahead
 from camera.edits import HAND_SEEN
 from camera.hand import crop_square
-from camera.learn import add_pictures, list_signs
+from camera.learn import add_pictures, list_signs, number_of, read_pictures
 from camera.lesson import EXTRA, Lesson
 from camera.letter_folders import MY_HAND, NO_HAND, note_left_out
 from camera.model import read_letters
@@ -24,25 +25,28 @@ from camera.stream import Stream
 from camera.view import (
     AMBER,
     BAR,
-    CHART,
     GREEN,
+    NARROW,
+    PANEL,
     RIGHT,
     SOFT,
     VIEW_HEIGHT,
     WHITE,
     View,
+    cut_end,
     darken,
     draw_advice,
     draw_box,
     lay_out,
-    read_picture,
+    load_signs,
     write,
 )
-from camera.window import show
+from camera.window import is_open, show
+from plumbing.faults import printable
 from plumbing.files import write_file
 
 PICTURE_SIDE = 112  # pixels of a picture that is kept: four of them for one that the model sees
-CELL, COLUMNS = 160, 7  # pixels, signs a row: the chart's, A to Z
+LINE, ROW, LINES = 64, 28, 15  # letters, pixels, lines of text that fit over a frame
 KEYS = "SPACE: skip   BACKSPACE: again   ESC: stop and learn"
 
 
@@ -70,51 +74,95 @@ def teach(args, model, finder, center_crop):
 
 def teach_from_folder(model, source):
     """Learn from the pictures in `source`/LETTER/, copied to my_hand."""
-    new = add_pictures(source, model.alphabet)
-    note_left_out(source, model.alphabet)
-    print(f"{new} new pictures in {MY_HAND}")
-    learn_and_tell(model)
-
-
-def learn_and_tell(model):
-    """Learn from all pictures in my_hand; print what that changed, and what looks wrong."""
-    if not list_signs(MY_HAND, model.alphabet):
-        print("No pictures were taken, so nothing was learned")
-        return
-    print("Learning ...", flush=True)
-    _, report = learn.teach_folder(model)
-    count = len(list_signs(MY_HAND, model.alphabet))
-    print(f"Taught by {count} pictures in {MY_HAND}. {report}")
-    for picture, seen in report.odd:
-        shown = "shows no hand" if seen == NO_HAND else f"looks like {seen}"
-        print(f"{picture.path} {shown}: remove it, and take {picture.letter} anew")
+    with note_kept(model.alphabet):
+        new, known = add_pictures(source, model.alphabet)
+        note_left_out(source, model.alphabet)
+        more = f"; {known} that it had already" if known else ""
+        print(f"{number_of(new, 'new picture')} in {MY_HAND}{more}")
+        learn_and_tell(model)
 
 
 def teach_from_stream(stream, model, see, view, in_window):
     """Take pictures of a stream's hands, letter by letter; then learn, also where a key ends it.
 
     `see` gives the square of a frame at a time that holds the hand, BGR uint8 (S, S, 3), or None.
+    The window, unless it was closed, shows what was learned, before a camera until a key comes.
     """
+
+    def show_lines(*page):
+        return show(draw_lines(view, *page), 50) if in_window and is_open() else "q"
+
+    with note_kept(model.alphabet):
+        take_pictures(stream, model, see, view, in_window)
+        lines = learn_and_tell(model, show_lines)
+    while lines and stream.origin.is_live and not show_lines(lines, "Any key: end"):
+        pass
+
+
+def take_pictures(stream, model, see, view, in_window):
+    """Take pictures of a stream's hands until each letter has its own, or a key ends it."""
     lesson = Lesson(order_letters(model.alphabet))
     for now, frame in stream.frames():
         view.trouble = stream.trouble
-        if frame is None:
-            if in_window and show(draw(view, lesson), stream.wait_of(now)) == "q":
-                break
-            continue
-        crop = see(frame, now)
-        image, read_as, is_hand = look(model, crop)
-        if lesson.update(image, is_hand, now):
-            path = keep_picture(lesson.letter, crop)
-            taken = lesson.add(image, read_as, now, path)
-            told = "read rightly" if taken.is_right else f"read as {read_as or 'nothing'}"
-            print(f"{now:.2f}\t{taken.letter}\t{told}\t{path}", flush=True)
-        view.frame = frame
+        if frame is not None:
+            view.frame, crop = frame, see(frame, now)
+            image, read_as, is_hand = look(model, crop)
+            if lesson.update(image, is_hand, now):
+                path = keep_picture(lesson.letter, crop)
+                taken = lesson.add(image, read_as, now, path)
+                told = "read rightly" if taken.is_right else f"read as {read_as or 'nothing'}"
+                print(f"{now:.2f}\t{taken.letter}\t{told}\t{path}", flush=True)
         key = show(draw(view, lesson), stream.wait_of(now)) if in_window else ""
         handle_lesson_key(key, lesson)
         if key == "q" or lesson.letter is None:
             break
-    learn_and_tell(model)
+
+
+@contextlib.contextmanager
+def note_kept(alphabet):
+    """Tell how to learn from the pictures that were taken in a block, if it is cut short."""
+    before = len(list_signs(MY_HAND, alphabet))
+    try:
+        yield
+    except BaseException:
+        if (new := len(list_signs(MY_HAND, alphabet)) - before) > 0:
+            command = f"python step_6_camera.py --teach --source {MY_HAND}"
+            pictures = number_of(new, "new picture")
+            print(f"{pictures} kept in {MY_HAND}, but not learned yet; to learn: {command}")
+        raise
+
+
+def learn_and_tell(model, show_lines=lambda lines: None):
+    """Learn from all pictures in my_hand; print what that changed, and what looks wrong.
+
+    Meanwhile `show_lines` is called again and again. Returns the lines that are printed.
+    """
+    if not list_signs(MY_HAND, model.alphabet):
+        print("No pictures were taken, so nothing was learned")
+        return []
+    pictures = read_pictures(MY_HAND, model.alphabet)
+    print("Learning ...", flush=True)
+    for item in run_ahead((learn.learn(model, pictures) for _ in range(1)), 0.05):
+        if item is None:
+            show_lines(["Learning ..."])
+        else:
+            learned, report = item
+    learn.save(learned)
+    about = learned.tell()
+    lines = [f"{about[0].upper()}{about[1:]}. {report}", *list_warnings(report)]
+    print(*lines, sep="\n")
+    return lines
+
+
+def list_warnings(report):
+    """Yield what looks wrong about the pictures and what to do, a line each."""
+    for a, b in report.swapped:
+        places = f"{MY_HAND / a} and {MY_HAND / b}"
+        told = f"{a} looks like {b}, and {b} like {a}: neither is learned."
+        yield f"{told} Swap the names of {places}, or remove both, and teach again"
+    for picture, seen in report.odd:
+        shown = "shows no hand" if seen == NO_HAND else f"looks like {seen}"
+        yield f"{printable(picture.path)} {shown}: remove it, and take {picture.letter} anew"
 
 
 def order_letters(alphabet):
@@ -169,12 +217,11 @@ def draw(view, lesson):
         draw_box(pixels, box, lesson.progress, AMBER)
     words = view.trouble or f"{lesson.letter}: {lesson.wish or 'sign it and hold still'}"
     draw_advice(pixels, words if lesson.letter else "Done", WHITE)
-    chart = read_chart()
-    if lesson.letter and chart is not None:
-        row, column = divmod(ord(lesson.letter) - ord("A"), COLUMNS)
-        cell = chart[CELL * row : CELL * (row + 1), CELL * column : CELL * (column + 1)]
-        pixels[:CELL, :CELL] = cell
     width = pixels.shape[1]
+    if lesson.letter in (signs := load_signs(PANEL)):
+        is_covered = box and box[0] < PANEL and box[1] < PANEL  # where it could be on the left
+        left = width - PANEL if is_covered else 0
+        pixels[:PANEL, left : left + PANEL] = signs[lesson.letter]
     darken(pixels, 0, VIEW_HEIGHT - BAR, width, VIEW_HEIGHT)
     if last:
         side = BAR - 8
@@ -191,7 +238,14 @@ def draw(view, lesson):
     return pixels
 
 
-@cache
-def read_chart():
-    """Return the chart of the signs, BGR uint8 (H, W, 3); None where its file cannot be read."""
-    return read_picture(CHART)
+def draw_lines(view, lines, keys=""):
+    """Draw lines of text, as many as fit, over the last frame, and below what keys do."""
+    pixels, _ = lay_out(view)
+    darken(pixels, 0, 0, pixels.shape[1], VIEW_HEIGHT, 0.2)
+    parts = [part for line in lines for part in textwrap.wrap(line, LINE) or [""]]
+    if len(parts) > LINES:
+        parts[LINES - 1 :] = ["... and more in the terminal"]
+    for row, words in enumerate(parts):
+        write(pixels, cut_end(words, 17, NARROW - 40), 20, 40 + ROW * row, 17)
+    write(pixels, keys, pixels.shape[1] - 16, VIEW_HEIGHT - 12, 15, SOFT, RIGHT, 400)
+    return pixels

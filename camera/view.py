@@ -13,7 +13,7 @@ from camera.pictures import read_picture
 KEYS = {  # that camera/edits.py knows, as the help shows them
     "1 2 3": "take a suggestion",
     "SPACE": "add a space",
-    "BACKSPACE": "take back the last",
+    "BACKSPACE": "take back the last, or C",
     "C": "clear the text",
     "T": "copy the text",
     "F": "follow the hand, or stop",
@@ -22,7 +22,9 @@ KEYS = {  # that camera/edits.py knows, as the help shows them
     "Q or ESC": "end",
 }
 MOVES = {"sign J": "I, then draw a J", "sign Z": "point, then draw a Z"}  # in the window's help
-CHART = Path(__file__).parents[1] / "docs/signs.png"  # the 26 signs
+SIGNS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+CHART = Path(__file__).parents[1] / "docs/signs.png"  # of them, row by row
+CELL, CHART_SHAPE = 160, (640, 1120, 3)  # pixels: a sign's side, all
 FONT = cv2.FontFace("sans")
 WHITE, SOFT, DIM, DARK = (255,) * 3, (205,) * 3, (95,) * 3, (24,) * 3
 AMBER, GREEN = (60, 190, 255), (130, 225, 120)  # BGR: being held, added
@@ -33,6 +35,7 @@ PANEL = 138  # pixels, the width of what is in the corners
 BAR = 58  # pixels, the height of the text along the bottom
 SUGGESTED = 200  # pixels, the width of a suggestion with its key
 HELP_ROW = 32  # pixels from a line of the help to the next
+SMALLEST = 11  # size of letters that can be read
 SEEN_SIDE = 112  # pixels, what the model sees
 BLANK = np.full((VIEW_HEIGHT, NARROW, 3), 60, np.uint8)  # shown until a frame comes
 
@@ -77,8 +80,9 @@ def render(view):
     pixels, box = lay_out(view)
     if box:
         draw_box(pixels, box, view.speller.progress, colour)
-    draw_letters(pixels, view.speller, colour)
-    draw_image(pixels, view)
+    if view.page != "signs":  # which stand there
+        draw_letters(pixels, view.speller, colour)
+        draw_image(pixels, view)
     note = view.trouble or view.note or view.editor.fault
     draw_advice(pixels, *((note, WHITE) if note else (advice, colour)))
     draw_text(pixels, view)
@@ -110,7 +114,8 @@ def advise(state):
     if not state.letter:
         return "Not sure yet: turn it, or more light", WHITE
     if state.sign:
-        return f"{state.letter}, or a {state.sign} being drawn", AMBER
+        now = "added" if state.is_added else "hold still"
+        return f"{state.letter}: {now}, or finish the {state.sign}", AMBER
     if state.is_added:
         return f"{state.letter} added: next, or move to repeat", GREEN
     return f"{state.letter}: hold still", AMBER
@@ -160,6 +165,11 @@ def measure(words, size, weight=600):
     return left + width
 
 
+def fit(words, size, room):
+    """Return the size, at most the one given, in which words fit into a width in pixels."""
+    return max(SMALLEST, min(size, int(size * room / max(1, measure(words, size)))))
+
+
 def cut_end(words, size, room):
     """Shorten words to a width in pixels, at their end."""
     while measure(words, size) > room and len(words) > 1:
@@ -206,10 +216,11 @@ def draw_box(pixels, box, progress, colour):
 
 
 def draw_letters(pixels, speller, colour):
-    """Draw the letter, or a dash, and the three likeliest letters in the left corner."""
+    """Draw the letter, or a dash, and the three likeliest letters, if any, in the left corner."""
     darken(pixels, 0, 0, PANEL, 218)
     write(pixels, speller.letter or "\u2013", 69, 106, 116, colour, CENTRE, 700)
-    for row, index in enumerate(np.argsort(-speller.probabilities)[:3]):
+    likeliest = np.argsort(-speller.probabilities)[:3] if speller.probabilities.any() else ()
+    for row, index in enumerate(likeliest):
         probability, y = float(speller.probabilities[index]), 146 + 28 * row
         ink = SOFT if row else colour
         write(pixels, speller.alphabet[index], 16, y, 19, ink)
@@ -236,10 +247,12 @@ def draw_image(pixels, view):
 def draw_advice(pixels, words, colour):
     """Write what to do at the top, between the corners."""
     width = pixels.shape[1]
-    words = cut_end(words, 17, width - 2 * PANEL - 8)
-    half = measure(words, 17) // 2 + 4
+    room = width - 2 * PANEL - 8
+    size = fit(words, 17, room)
+    words = cut_end(words, size, room)
+    half = measure(words, size) // 2 + 4
     darken(pixels, width // 2 - half, 18, width // 2 + half, 50)
-    write(pixels, words, width // 2, 40, 17, colour, CENTRE)
+    write(pixels, words, width // 2, 40, size, colour, CENTRE)
 
 
 def draw_text(pixels, view):
@@ -264,7 +277,7 @@ def draw_suggestions(pixels, suggestions, x):
     room = SUGGESTED - 26
     for number, word in enumerate(suggestions):
         y = VIEW_HEIGHT - BAR + 17 + 18 * number
-        size = max(11, min(16, int(16 * room / measure(word, 16))))
+        size = fit(word, 16, room)
         write(pixels, f"{number + 1}", x + 12, y, 16, AMBER, CENTRE)
         write(pixels, cut_end(word, size, room), x + 24, y, size, SOFT if number else WHITE)
 
@@ -292,24 +305,31 @@ def draw_help(pixels):
 
 
 def draw_chart(pixels):
-    """Show the 26 signs in the middle, above the text."""
-    chart = load_chart(pixels.shape[1])
-    height, width = chart.shape[:2]
-    left, top = (pixels.shape[1] - width) // 2, (VIEW_HEIGHT - BAR - height) // 2
-    pixels[top : top + height, left : left + width] = chart
+    """Show the 26 signs on both sides of the centred box, above the text."""
+    width, height = pixels.shape[1], VIEW_HEIGHT - BAR
+    room = (width - BOX_SIDE) // 2 - 4
+    half = len(SIGNS) // 2
+    rows = next(n for n in range(1, half + 1) if n * (room // (height // n)) >= half)
+    side = height // rows
+    columns = room // side
+    signs = load_signs(side)
+    if not signs:
+        draw_advice(pixels, f"{CHART.name} is missing or damaged", WHITE)
+    for number, sign in enumerate(signs.values()):
+        row, column = divmod(number % half, columns)
+        left = column * side if number < half else width - (columns - column) * side
+        pixels[row * side : (row + 1) * side, left : left + side] = sign
 
 
 @functools.cache
-def load_chart(width):
-    """Return the chart of the 26 signs, scaled for a view of this width: BGR uint8 (H, W, 3).
+def load_signs(side):
+    """Return the chart's pictures of the 26 signs by letter: BGR uint8 (side, side, 3).
 
-    Without its file, a line that says so.
+    Without its file, or with another one, none.
     """
-    if (chart := read_picture(CHART)) is None:
-        chart = np.full((50, NARROW - 2 * PANEL, 3), DARK, np.uint8)
-        write(
-            chart, f"{CHART.name} is missing or damaged", chart.shape[1] // 2, 32, 17, align=CENTRE
-        )
-        return chart
-    scale = min((width - 16) / chart.shape[1], (VIEW_HEIGHT - BAR - 16) / chart.shape[0])
-    return cv2.resize(chart, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    if (chart := read_picture(CHART)) is None or chart.shape != CHART_SHAPE:
+        return {}
+    rows, columns = chart.shape[0] // CELL, chart.shape[1] // CELL
+    cells = chart.reshape(rows, CELL, columns, CELL, 3).swapaxes(1, 2).reshape(-1, CELL, CELL, 3)
+    scaled = (cv2.resize(cell, (side, side), interpolation=cv2.INTER_AREA) for cell in cells)
+    return dict(zip(SIGNS, scaled, strict=False))  # the last two are a note

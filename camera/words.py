@@ -59,25 +59,24 @@ def load_vocabulary(path=None):
     """Read a list of words: the one that comes along, or a file of one word a line.
 
     A word may be followed by its frequency, a number above 0, in any unit; words without one are
-    taken for equally frequent. Accents, hyphens and apostrophes are dropped. What is not spelled
-    with A to Z then is left out. The file may be packed by gzip. Raises UserError, which names the
-    line.
+    taken for equally frequent. Of a line of several words each counts. Accents, hyphens and
+    apostrophes are dropped. What is not spelled with A to Z then is left out. The file may be
+    packed by gzip. Raises UserError, which names the line.
     """
     path = Path(path or SHIPPED)
     words, frequencies = bytearray(), array("d")  # lists would take some MB more
     for number, line in enumerate(read_lines(path), 1):
         fields = line.replace(",", " ").split()
-        word = to_letters(fields[0]) if fields else ""
-        try:
-            frequency = float(fields[1]) if fields[1:] else 1.0
-        except ValueError:
-            frequency = math.nan
-        if len(fields) > 2 or not 0 < frequency < math.inf:
+        last = to_number(fields[-1]) if len(fields) > 1 else None
+        fields, frequency = (fields, 1.0) if last is None else (fields[:-1], last)
+        is_odd = len(fields) > 1 and any(to_number(field) is not None for field in fields[1:])
+        if is_odd or not 0 < frequency < math.inf:
             told = f"{line.strip()[:40]!a} is not a word, or a word and its frequency"
             raise UserError(f"{printable(path)}, line {number}: {told}")
-        if 0 < len(word) <= LONGEST:
-            words += word.encode().ljust(LONGEST, b"\0")
-            frequencies.append(frequency)
+        for field in fields:
+            if 0 < len(word := to_letters(field)) <= LONGEST:
+                words += word.encode().ljust(LONGEST, b"\0")
+                frequencies.append(frequency)
     if not 0 < len(frequencies) <= MOST_WORDS:
         told = f"{len(frequencies):,} words of A to Z; from 1 to {MOST_WORDS:,} are possible"
         raise UserError(f"{printable(path)}: {told}")
@@ -98,6 +97,14 @@ def read_lines(path):
         yield from io.TextIOWrapper(io.BytesIO(content), "utf-8-sig")
     except (UnicodeDecodeError, zlib.error):
         raise UserError(f"{printable(path)}: not a list of words in UTF-8") from None
+
+
+def to_number(text):
+    """Return the number that a text is, None for none."""
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def to_letters(word):

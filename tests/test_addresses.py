@@ -334,7 +334,7 @@ def test_ctrl_c_ends_it_while_a_server_does_not_answer(scheme, path, tmp_path):
         time.sleep(0.5)
         seconds, status = script.interrupt()
     assert (seconds < 1, status) == (True, 130)
-    assert script.output.read_text().splitlines()[-1] == "Spelled: nothing"
+    assert "Spelled" not in script.output.read_text()  # no frame came
     assert "hunter2" not in script.output.read_text() + script.errors.read_text()
     assert script.errors.read_text() == ""
 

@@ -192,11 +192,27 @@ def test_clearing_forgets_words_too():
     assert editor.suggestions[0] == "WORLD"
 
 
+def test_backspace_brings_back_what_was_cleared():
+    editor = make_editor()
+    spell(editor, "WORLD")
+    editor.press(" ")
+    spell(editor, "HELO")
+    before = editor.state, editor.suggestions
+    for _ in range(2):  # a second C clears nothing
+        assert editor.press("c") == ["CLEAR"]
+    assert editor.press("\b") == ["UNCLEAR\tWORLD HELO"]
+    assert (editor.state, editor.suggestions) == before
+    assert editor.press("\b") == ["BACKSPACE"]
+    editor.press("c")
+    spell(editor, "W")
+    assert [editor.press("\b"), editor.speller.text] == [["BACKSPACE"], ""]
+
+
 def test_keys_edit_the_text(model):
     view = view_of(model, sign("A"), text="AB")
     steps = [(" ", ["SPACE"], "AB "), ("\b", ["BACKSPACE"], "AB"), ("\x7f", ["BACKSPACE"], "A")]
     steps += [("h", [], "A"), ("x", [], "A"), ("", [], "A"), ("c", ["CLEAR"], "")]
-    for key, edits, text in [*steps, ("\b", ["BACKSPACE"], "")]:
+    for key, edits, text in [*steps, (" ", ["SPACE"], " "), ("\b", ["BACKSPACE"], "")]:
         assert (handle_key(key, view), view.speller.text) == (edits, text)
 
 
@@ -283,6 +299,40 @@ def test_the_keys_still_mean_the_word_before_a_space_that_no_key_made():
     assert feed(editor, is_hand=False, seconds=9) == []  # no space without a word
 
 
+def test_a_word_after_the_hand_went_away_is_a_word_of_its_own():
+    """Without a space between; BACKSPACE after that goes on with the word."""
+    editor = make_editor()
+    told = []
+    for word in ("HELO", "WORLD", "HELO"):
+        spell(editor, word)
+        told += feed(editor, is_hand=False, seconds=AWAY + 0.1)
+    assert [line.split()[:2] for line in told] == [
+        ["WORDS", w] for w in ("HELLO", "WORLD", "HELLO")
+    ]
+    assert editor.speller.text == "HELOWORLDHELO"
+    assert editor.speaker.said == ["HELO", "WORLD", "HELO"]
+    editor.press("1")
+    assert editor.speller.text == "HELOWORLDHELLO "
+    assert editor.press("\b") == ["UNTAKE\tHELO"]
+    assert [editor.press("\b"), editor.word] == [["BACKSPACE"], "HEL"]
+    feed(editor, is_hand=False, seconds=AWAY)
+    spell(editor, "P")
+    assert (editor.word, editor.suggestions[0]) == ("HELP", "HELP")
+    for _ in "HELP":
+        editor.press("\b")
+    assert editor.word == "HELOWORLD"
+
+
+def test_a_word_goes_on_after_a_pause_with_the_hand_there():
+    editor = make_editor()
+    spell(editor, "HEL")
+    [told] = feed(editor, seconds=PAUSE + 0.1)
+    spell(editor, "LO")
+    [again] = editor.finish()
+    assert told.startswith("WORDS\tHELD") or told.startswith("WORDS\tHELP")
+    assert again.startswith("WORDS\tHELLO")
+
+
 # ---------------------------------------------------------------- speech
 
 
@@ -325,6 +375,21 @@ def test_the_script_prints_suggestions_as_lines_of_their_own(start, model_path, 
     assert lines[-1].split("\t")[2].split()[0] == "HI"
     silent = start(*options, "--no-words").stdout.splitlines()
     assert [line for line in silent if "WORDS" in line] == []
+
+
+def test_the_script_tells_each_word_of_a_film_without_spaces(start, tmp_path):
+    """HELLO, two seconds without a hand, HELLO."""
+    film = cv2.VideoCapture(str(ROOT / "data/hello.mp4"))
+    hello = [film.read()[1] for _ in range(int(film.get(cv2.CAP_PROP_FRAME_COUNT)))]
+    size = hello[0].shape[1::-1]
+    twice = cv2.VideoWriter(str(tmp_path / "f.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 25, size)
+    for frame in [*hello, *[np.full_like(hello[0], 90)] * 50, *hello]:
+        twice.write(frame)
+    twice.release()
+    lines = start("--source", tmp_path / "f.avi", "--headless").stdout.splitlines()
+    told = [line.split("\t")[2] for line in lines if "WORDS" in line]
+    assert [words.split()[0] for words in told] == ["HELLO", "HELLO"]
+    assert lines[-1] == "Spelled: HELLOHELLO"
 
 
 def test_the_script_spells_a_space_when_the_hand_is_away(headless, tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
+import camera.teach
 import step_2_dataset
 from camera import learn
 from camera.layers import LAYERS, backward, encode
@@ -90,7 +91,8 @@ def test_the_report_counts_pictures_left_out(model, moments, lesson):
     assert report.after.sum() > report.before.sum()
     assert report.after.mean() > 0.85
     assert str(report.after.sum()) in str(report)
-    assert report.odd == []
+    assert report.odd == report.swapped == []
+    assert lesson[0].left_out == 0
     alone, report = learn.learn(model, to_pictures(moments, slice(1)))
     assert alone.pictures == 24
     assert len(report.before) == 0
@@ -151,10 +153,53 @@ def test_gradients_are_those_of_the_loss():
 
 
 @pytest.mark.parametrize(("a", "b"), ["BL", "DH", "DY", "KP"])
-def test_pictures_of_swapped_letters_are_named(model, moments, a, b):
-    report = learn.learn(model, to_pictures(moments | {a: moments[b], b: moments[a]}))[1]
-    assert {(p.letter, seen) for p, seen in report.odd} == {(a, b), (b, a)}
-    assert len(report.odd) == 6
+def test_pictures_of_swapped_letters_are_named_and_left_out(model, moments, monkeypatch, a, b):
+    pictures = to_pictures(moments | {a: moments[b], b: moments[a]})
+    learned, report = learn.learn(model, pictures)
+    assert (learned.pictures, learned.left_out) == (66, 6)
+    assert (report.swapped, report.odd) == ([(a, b)], [])
+    assert len(report.after) == 66
+    exams = to_pictures({letter: moments[letter] for letter in (a, b)}, slice(3, 6))
+    images, letters = [p.image for p in exams], [p.letter for p in exams]
+    monkeypatch.setattr(learn, "SEVERAL", 4)
+    misled = learn.learn(model, pictures, trials=False)[0]
+    assert misled.left_out == 0
+    assert share_right(learn.taught(model, misled), images, letters) < 0.2
+    assert share_right(learn.taught(model, learned), images, letters) > 0.6
+
+
+@pytest.mark.parametrize("case", ["few pictures", "no other letters", "others are unknown"])
+def test_what_may_not_be_swapped_is_learned(model, moments, case):
+    """Of somebody who signs upside down the network cannot say what is swapped."""
+    given = moments | {"B": moments["L"], "L": moments["B"]}
+    if case == "no other letters":
+        given = {letter: given[letter] for letter in "BL"}
+    if case == "others are unknown":
+        given |= {k: [image[::-1] for image in given[k]] for k in given if k not in "BL"}
+    pictures = to_pictures(given, slice(2 if case == "few pictures" else 3))
+    learned, report = learn.learn(model, pictures)
+    assert (learned.left_out, report.swapped) == (0, [])
+    named = {(p.letter, seen) for p, seen in report.odd}
+    assert named >= {("B", "L"), ("L", "B")}
+
+
+def test_what_was_left_out_is_counted(model, my_hand, moments, capsys):
+    write_pictures(my_hand, to_pictures(moments | {"B": moments["L"], "L": moments["B"]}))
+    assert (
+        learn.use_hand(model)[1] == "taught by 66 pictures in my_hand, not by 6 of swapped letters"
+    )
+    assert "it learns anew" in capsys.readouterr().out
+    assert learn.use_hand(model)[1].startswith("taught by 66 pictures")
+    assert capsys.readouterr().out == ""
+
+
+def test_what_an_earlier_version_learned_is_used(model, my_hand, capsys):
+    teach_folder(model, my_hand)
+    path = my_hand / learn.LEARNED
+    with np.load(path) as file:
+        np.savez(path, **{name: file[name] for name in file.files if name != "left_out"})
+    assert learn.use_hand(model)[1] == "taught by 9 pictures in my_hand"
+    assert capsys.readouterr().out == ""
 
 
 def test_a_wrong_picture_and_one_without_a_hand_are_named(model, moments):
@@ -175,6 +220,13 @@ def test_a_wrong_picture_and_one_without_a_hand_are_named(model, moments):
 # ---------------------------------------------------------------- files
 
 
+def teach_folder(model, folder):
+    """Learn from the pictures in `folder`, keep it there, and return the taught model."""
+    learned, _ = learn.learn(model, learn.read_pictures(folder, model.alphabet), trials=False)
+    learn.save(learned, folder)
+    return learn.taught(model, learned)
+
+
 @pytest.fixture
 def my_hand(tmp_path, monkeypatch, moments):
     """The current folder's my_hand/, with pictures of three letters."""
@@ -184,7 +236,7 @@ def my_hand(tmp_path, monkeypatch, moments):
 
 
 def test_what_was_learned_is_used_by_itself(model, my_hand, moments, capsys):
-    taught, _ = learn.teach_folder(model, my_hand)
+    taught = teach_folder(model, my_hand)
     again, note = learn.use_hand(model)
     assert note == "taught by 9 pictures in my_hand"
     assert read_views(again, moments["O"]) == read_views(taught, moments["O"])
@@ -197,7 +249,7 @@ def test_nothing_was_taught(model, tmp_path, monkeypatch):
 
 
 def test_it_learns_anew_for_another_model(model, my_hand, moments, tmp_path, capsys):
-    learn.teach_folder(model, my_hand)
+    teach_folder(model, my_hand)
     other = tmp_path / "other.onnx"
     other.write_bytes(model.path.read_bytes() + encode(6, b"another one"))  # a comment
     other = load_model(other)
@@ -214,7 +266,7 @@ def test_it_learns_anew_for_another_model(model, my_hand, moments, tmp_path, cap
 
 
 def test_it_learns_anew_where_landmarks_were_not_learned_yet(model, my_hand, capsys):
-    learn.teach_folder(model, my_hand)
+    teach_folder(model, my_hand)
     path = my_hand / learn.LEARNED
     with np.load(path) as file:
         values = {name: file[name] for name in file.files if not name.startswith("landmarks")}
@@ -228,7 +280,7 @@ def test_it_learns_anew_where_landmarks_were_not_learned_yet(model, my_hand, cap
 
 
 def test_pictures_can_be_removed_and_what_was_learned_kept(model, my_hand):
-    learn.teach_folder(model, my_hand)
+    teach_folder(model, my_hand)
     for letter in ODD:
         shutil.rmtree(my_hand / letter)
     assert learn.use_hand(model)[1] == "taught by 9 pictures in my_hand"
@@ -247,6 +299,7 @@ FAULTS = {
     "another size": lambda values: damage(values, **{"fc1.weight": np.zeros((9, 9), np.float32)}),
     "doubles": lambda values: damage(values, **{"fc3.bias": np.zeros(24)}),
     "not a number": lambda values: damage(values, **{"fc3.bias": np.full(24, np.nan, np.float32)}),
+    "no count of the others": lambda values: damage(values, left_out=np.array("some")),
     "no count": lambda values: damage(values, pictures=np.array("many")),
     "one of landmarks' layers": lambda values: damage(values, **{BIAS: np.zeros(9, np.float32)}),
     "landmarks of another size": lambda values: damage(
@@ -304,19 +357,27 @@ def test_folders_without_pictures_are_refused(tmp_path):
         learn.read_pictures(tmp_path, "AB")
 
 
+def test_a_name_too_long_to_write_is_shortened(tmp_path, moments):
+    write_pictures(tmp_path / "theirs", to_pictures({"A": moments["A"]}, slice(1)))
+    (tmp_path / "theirs/A/A0.png").rename(tmp_path / "theirs/A" / ("x" * 240 + ".png"))
+    assert learn.add_pictures(tmp_path / "theirs", "AB", tmp_path / "mine") == (1, 0)
+    [path] = (tmp_path / "mine/A").iterdir()
+    assert len(path.name) == 20
+
+
 def test_pictures_are_copied_once(tmp_path, moments):
     write_pictures(tmp_path / "theirs", to_pictures({"A": moments["A"]}))
-    assert learn.add_pictures(tmp_path / "theirs", "AB", tmp_path / "mine") == 3
-    assert learn.add_pictures(tmp_path / "theirs", "AB", tmp_path / "mine") == 0
+    assert learn.add_pictures(tmp_path / "theirs", "AB", tmp_path / "mine") == (3, 0)
+    assert learn.add_pictures(tmp_path / "theirs", "AB", tmp_path / "mine") == (0, 3)
     assert len(learn.read_pictures(tmp_path / "mine", "AB")) == 3
 
 
 def test_a_fault_while_learning_leaves_what_was_learned(model, my_hand, monkeypatch):
-    learn.teach_folder(model, my_hand)
+    teach_folder(model, my_hand)
     before = (my_hand / learn.LEARNED).read_bytes()
     (my_hand / "A/bad.png").write_bytes(b"no picture")
     with pytest.raises(UserError, match="could not be read"):
-        learn.teach_folder(model, my_hand)
+        camera.teach.learn_and_tell(model)
     assert (my_hand / learn.LEARNED).read_bytes() == before
 
 

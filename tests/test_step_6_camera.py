@@ -350,3 +350,10 @@ def test_help_tells_flags_and_keys(start):
     told = [f"{key:<12}{meaning}" for key, meaning in KEYS.items()]
     assert all(words in done.stdout for words in [*told, *(f"--{flag}" for flag in flags)])
     assert SIGNED in done.stdout
+
+
+def test_nothing_is_called_spelled_where_it_could_not_start(start, model_path, video, tmp_path):
+    file = tmp_path / "missing" / "t.txt"
+    done = start("--source", video, "--model", model_path, "--headless", "--transcript", file)
+    assert_one_line(done, 1, "missing")
+    assert done.stdout.splitlines() == [f"Model: {model_path}"]

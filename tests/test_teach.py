@@ -18,6 +18,7 @@ import step_6_camera
 from camera import learn, teach
 from camera.layers import encode
 from camera.lesson import Lesson
+from camera.view import PANEL, View, load_signs, measure
 from step_2_dataset import LETTERS, SignLanguageMNIST
 
 SHIPPED = ROOT / "pretrained/signlanguage.onnx"
@@ -62,7 +63,8 @@ def test_a_film_is_a_lesson_whose_pictures_are_kept_and_used(workdir, hands):
     assert len(lines) == len([*(workdir / "my_hand").glob("*/*.png")])
     assert (workdir / "my_hand/learned.npz").exists()
     again = shell("step_6_camera.py", "--source", "lesson.avi", "--headless")
-    assert f"taught by {len(lines)} pictures in my_hand" in again.stdout.splitlines()[0]
+    told = "1 picture" if len(lines) == 1 else f"{len(lines)} pictures"
+    assert again.stdout.splitlines()[0].split(", ")[1:] == [f"taught by {told} in my_hand"]
     left_out = shell("step_6_camera.py", "--source", "lesson.avi", "--headless", "--untaught")
     assert "taught by" not in left_out.stdout
 
@@ -131,19 +133,28 @@ def frames_of(hands, letters, seconds=1.2):
     return [cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) for image in images for _ in range(held)]
 
 
+def words_of_lesson(monkeypatch):
+    """Let `words` have what the lesson says, too."""
+    monkeypatch.setattr(camera.teach, "write", camera.view.write)
+
+
 @pytest.fixture
 def in_window(monkeypatch, play, start, window, words):
     """A function that teaches in a window before a camera. It returns what is printed.
 
-    `keys` are those of each frame, then none.
+    `keys` are those of each frame, then none until any is asked for.
     """
-    monkeypatch.setattr(camera.teach, "write", camera.view.write)  # by which `words` listens
+    words_of_lesson(monkeypatch)
 
-    def run(frames, keys=(), options=()):
+    def run(frames, keys=(), options=(), is_open=True):
         keys = iter(keys)
-        show = lambda pixels, milliseconds: next(keys, "")  # noqa: E731
+
+        def show(pixels, milliseconds):
+            return "x" if words[-1:] == ["Any key: end"] else next(keys, "")
+
         window(show)
         monkeypatch.setattr(camera.teach, "show", show)
+        monkeypatch.setattr(camera.teach, "is_open", lambda: is_open)
         play(frames)
         return start("--teach", "--box", 1, "--model", SHIPPED, *options)
 
@@ -164,6 +175,57 @@ def test_keys_of_the_lesson_skip_go_back_and_stop(workdir, hands, in_window, wor
     assert len([*(workdir / "my_hand/B").iterdir()]) == 1
     assert any(word.startswith("A: sign it") for word in words)
     assert any("read rightly" in word for word in words)
+
+
+def test_the_window_says_that_it_learns_and_then_what(workdir, hands, in_window, words):
+    """A second ESC while it learns loses nothing."""
+    save_pictures(workdir / "my_hand", np.flip(hands, axis=2), LETTERS)  # upright
+    done = in_window(frames_of(hands, "A"), ["q", "q", "q"])
+    assert done.returncode == 0, done.stderr
+    assert words.count("Learning ...") > 3
+    told = " ".join(words[words.index("Learning ...") :])
+    assert "Taught by 72 pictures in my_hand. Of 72 pictures left out while" in told
+    assert words[-1] == "Any key: end"
+    assert (workdir / "my_hand/learned.npz").exists()
+
+
+@pytest.mark.parametrize("end", ["closed", "nothing taken"])
+def test_the_window_is_not_held_open_where_there_is_nothing_to_show(
+    workdir, hands, in_window, words, monkeypatch, end
+):
+    if end == "closed":
+        save_pictures(workdir / "my_hand", hands, "BL")
+    done = in_window(frames_of(hands, "A"), ["q"], is_open=end != "closed")
+    assert done.returncode == 0, done.stderr
+    assert "Any key: end" not in words
+    assert (workdir / "my_hand/learned.npz").exists() == (end == "closed")
+
+
+def test_a_film_in_a_window_ends_once_it_has_learned(workdir, hands, in_window, words):
+    save_lesson("lesson.avi", [hands[LETTERS.index(letter), 0] for letter in "AB"])
+    done = in_window([], options=["--source", "lesson.avi"])
+    assert done.returncode == 0, done.stderr
+    assert "Learning ..." in words
+    assert "Taught by" in done.stdout
+    assert "Any key: end" not in words
+
+
+def test_more_lines_than_fit_are_told_in_the_terminal(words, monkeypatch):
+    words_of_lesson(monkeypatch)
+    view = View(None, 0.7, False, "")
+    pixels = teach.draw_lines(view, ["many words " * 9] * 20, "Any key: end")
+    assert pixels.shape == (480, 640, 3)
+    assert "... and more in the terminal" in words
+    assert max(measure(line, 17) for line in words) <= 600
+    assert words[-1] == "Any key: end"
+
+
+@pytest.mark.parametrize(("box", "corner"), [((250, 80, 90), 0), ((20, 20, 300), 1), (None, 0)])
+def test_the_sign_that_is_asked_for_stands_beside_the_box(box, corner, monkeypatch):
+    monkeypatch.setattr(teach, "lay_out", lambda view: (np.zeros((480, 640, 3), np.uint8), box))
+    pixels = teach.draw(View(None, 0.7, False, ""), Lesson(["A"]))
+    left, right = pixels[:PANEL, :PANEL], pixels[:PANEL, -PANEL:]
+    assert [(part == load_signs(PANEL)["A"]).all() for part in (left, right)][corner]
 
 
 def test_a_misread_letter_is_asked_for_in_other_ways(workdir, hands, in_window, words):
@@ -238,27 +300,36 @@ def test_a_full_disk_leaves_what_was_learned_before(workdir, hands):
 
 
 def interrupt(command, line):
-    """Send Ctrl-C to a command once it has printed a line with these words. Returns its status."""
+    """Send Ctrl-C to a command once it has printed a line with these words.
+
+    Returns its status, and what it printed then.
+    """
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         for printed in process.stdout:
             if line in printed:
                 process.send_signal(signal.SIGINT)
                 break
-        process.stdout.read()
-    return process.returncode
+        rest = process.stdout.read()
+    return process.returncode, rest
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and permissions")
 def test_ctrl_c_while_pictures_are_taken_keeps_them(workdir, hands):
     """They are learned from the next time."""
     save_lesson("lesson.avi", [hands[LETTERS.index(letter), 0] for letter in "ABCDEFGH" * 4])
-    assert interrupt([*TEACH, "lesson.avi", "--headless", "--box", "1"], "\tA\t") == 130
+    status, told = interrupt([*TEACH, "lesson.avi", "--headless", "--box", "1"], "\tA\t")
+    assert status == 130
+    assert "kept in my_hand, but not learned yet; to learn: python step_6_camera.py" in told
     pictures = [*(workdir / "my_hand").rglob("*.*")]
     assert pictures
     assert all(cv2.imread(str(path)) is not None for path in pictures)
     done = shell("step_6_camera.py", "--source", "lesson.avi", "--headless")
     assert "nothing has been learned yet: it learns anew" in done.stdout
-    assert f"taught by {len(pictures)} pictures" in done.stdout
+    assert "taught by" in done.stdout
+    done = shell(*told.split("python ")[1].split())
+    assert done.returncode == 0
+    assert f"0 new pictures in my_hand; {len(pictures)} that it had already" in done.stdout
+    assert {*(workdir / "my_hand").glob("*/*")} == {*pictures}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and permissions")
@@ -267,10 +338,52 @@ def test_ctrl_c_while_it_learns_leaves_what_was_learned_before(workdir, hands):
     learned = workdir / "my_hand/learned.npz"
     learned.parent.mkdir()
     learned.write_bytes(b"of last week")
-    assert interrupt([*TEACH, "signs"], "Learning") == 130
+    status, told = interrupt([*TEACH, "signs"], "Learning")
+    assert status == 130
+    assert told.startswith("72 new pictures kept in my_hand, but not learned yet")
     assert learned.read_bytes() == b"of last week"
     names = sorted(path.name for path in learned.parent.iterdir() if path.is_file())
     assert names == [learned.name]
+
+
+def test_new_pictures_are_counted_and_keep_their_names(workdir, hands):
+    """One of them is there twice, and another one's name is not free."""
+    for name, number in {
+        "signs/B/mine.png": 0,
+        "signs/B/copy.png": 0,
+        "my_hand/B/mine.png": 1,
+    }.items():
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(name, hands[LETTERS.index("B"), number])
+    cv2.imwrite("signs/B/theirs.png", hands[LETTERS.index("B"), 2])
+    before = snapshot(workdir / "my_hand")
+    done = shell("step_6_camera.py", "--teach", "--source", "signs")
+    assert "2 new pictures in my_hand; 1 that it had already" in done.stdout
+    names = {path.name for path in (workdir / "my_hand/B").iterdir()}
+    assert len(names) == 3
+    assert {"mine.png", "theirs.png"} < names or {"copy.png", "theirs.png"} < names
+    assert before.items() <= snapshot(workdir / "my_hand").items()
+    Path("signs/B/copy.png").unlink()
+    cv2.imwrite("signs/B/theirs.png", hands[LETTERS.index("B"), 3])
+    done = shell("step_6_camera.py", "--teach", "--source", "signs")
+    assert "1 new picture in my_hand; 1 that it had already" in done.stdout
+
+
+def test_swapped_letters_are_told_in_a_line_and_left_out(workdir, hands):
+    save_pictures(workdir / "signs", np.flip(hands, axis=2), LETTERS)  # upright
+    for letter, other in ("BL", "LB"):
+        (workdir / "signs" / letter).rename(workdir / f"signs/{other}.now")
+    for letter in "BL":
+        (workdir / f"signs/{letter}.now").rename(workdir / "signs" / letter)
+    done = shell("step_6_camera.py", "--teach", "--source", "signs")
+    assert "Taught by 66 pictures in my_hand, not by 6 of swapped letters. Of 66" in done.stdout
+    places = f"{Path('my_hand/B')} and {Path('my_hand/L')}"
+    told = "B looks like L, and L like B: neither is learned. Swap the names of"
+    assert f"{told} {places}, or remove both, and teach again" in done.stdout
+    again = shell("step_6_camera.py", "--source", ROOT / "data/hello.mp4", "--headless")
+    assert "anew" not in again.stdout
+    assert ", taught by 66 pictures in my_hand, not by 6 of swapped letters\n" in again.stdout
+    assert "75.1" not in again.stdout  # that is the model's, untaught
 
 
 def test_another_model_learns_anew_from_the_pictures(workdir, hands):

@@ -21,6 +21,7 @@ from camera.view import (
     State,
     View,
     advise,
+    fit,
     lay_out,
     measure,
     render,
@@ -115,8 +116,8 @@ ADVICE = [
     (State(is_found=False, is_seen=False), "No hand found: raise your hand"),
     (State("W"), "W: hold still"),
     (State("W", is_added=True), "W added: next, or move to repeat"),
-    (State("D", sign="Z"), "D, or a Z being drawn"),
-    (State("D", sign="Z", is_added=True), "D, or a Z being drawn"),
+    (State("D", sign="Z"), "D: hold still, or finish the Z"),
+    (State("D", sign="Z", is_added=True), "D: added, or finish the Z"),
 ]
 
 
@@ -165,6 +166,23 @@ def test_advice_and_notes_are_shown(model, words):
     view.note = "Any key: next"
     render(view)
     assert "Any key: next" in words
+
+
+def test_a_note_is_shown_whole(model, words):
+    note = "Nothing to copy with: install xclip or wl-clipboard"
+    render(view_of(model, sign("B"), note=note))
+    assert note in words
+    assert measure(note, fit(note, 17, NARROW - 2 * PANEL - 8)) <= NARROW - 2 * PANEL - 8
+
+
+def test_without_a_hand_no_letters_are_listed(model, words):
+    for finder, is_listed in [
+        (FakeFinder((0, 0, 200), letter="B"), True),
+        (FakeFinder(None), False),
+    ]:
+        words.clear()
+        render(view_of(model, sign("B"), finder=finder))
+        assert any(word.endswith("%") for word in words) == is_listed
 
 
 def test_a_long_note_or_name_is_cut_to_its_place(model, words):
@@ -246,26 +264,35 @@ def test_suggestions_stand_where_they_stood_whatever_the_text(model):
 def chart(tmp_path, monkeypatch):
     """Where the chart is looked for: nothing is there yet."""
     monkeypatch.setattr(views, "CHART", tmp_path / "signs.png")
-    views.load_chart.cache_clear()
+    views.load_signs.cache_clear()
     yield tmp_path / "signs.png"
-    views.load_chart.cache_clear()
+    views.load_signs.cache_clear()
 
 
-@pytest.mark.parametrize("shape", [(600, 1200), (900, 900), (300, 200)])
-def test_the_chart_is_shown_whole_above_the_text(shape, chart, model):
-    cv2.imwrite(str(chart), np.full((*shape, 3), (0, 0, 255), np.uint8))
-    pixels = render(view_of(model, sign("B"), page="signs"))
-    rows, columns = np.nonzero((pixels == (0, 0, 255)).all(2))
-    height, width = np.ptp(rows) + 1, np.ptp(columns) + 1
-    assert len(rows) == height * width
-    assert width / height == pytest.approx(shape[1] / shape[0], abs=0.02)
-    assert rows.max() < 480 - BAR
-    assert height == pytest.approx(480 - BAR - 16, abs=2) or width == pytest.approx(624, abs=2)
+@pytest.mark.parametrize("shape", [(480, 640), (480, 740), (480, 854), (640, 480)])
+def test_the_26_signs_are_shown_beside_the_box(shape, chart, model):
+    """None covers another, the box or the text, and all are as large as they can be."""
+    numbers = np.arange(1, 29, dtype=np.uint8).reshape(4, 7)
+    cv2.imwrite(str(chart), cv2.merge([numbers.repeat(160, 0).repeat(160, 1)] * 3))
+    frame = np.full((*shape, 3), 200, np.uint8)
+    pixels = render(view_of(model, frame, page="signs"))
+    assert (middle(pixels, 324) == 200).all()
+    counts = np.bincount(pixels[: 480 - BAR, :, 0].ravel(), minlength=27)[1:27]
+    assert (counts[:23] == counts[0]).all()
+    assert counts[0] >= 60**2
 
 
-@pytest.mark.parametrize("content", [None, b"no picture"])
+def test_the_signs_are_those_of_the_chart():
+    signs = views.load_signs(60)
+    assert "".join(signs) == views.SIGNS
+    assert all(sign.shape == (60, 60, 3) for sign in signs.values())
+
+
+@pytest.mark.parametrize("content", [None, b"no picture", "another"])
 def test_a_chart_that_is_missing_or_damaged_is_said_to_be(content, chart, model, words):
-    if content:
+    if content == "another":
+        cv2.imwrite(str(chart), np.zeros((600, 1200, 3), np.uint8))
+    elif content:
         chart.write_bytes(content)
     render(view_of(model, sign("B"), page="signs"))
     assert "signs.png is missing or damaged" in words

@@ -223,7 +223,7 @@ def test_a_list_may_be_packed(list_of):
     [
         ("", "0 words of A to Z"),
         ("123\n\u4f60\u597d\n", "0 words of A to Z"),
-        ("a 1\nnew york\n", "line 2: 'new york' is not a word, or a word and its frequency"),
+        ("a 1\nnew york -2\n", "line 2: 'new york -2' is not a word, or a word and its frequency"),
         ("a 0\n", "line 1"),
         ("a -3\n", "line 1"),
         ("a nan\n", "line 1"),
@@ -240,6 +240,12 @@ def test_a_list_that_is_none_is_told_in_a_line(content, told, list_of):
         load_vocabulary(list_of(content))
     assert "\n" not in str(caught.value)
     assert "words.txt" in str(caught.value)
+
+
+def test_of_a_line_of_several_words_each_counts(list_of):
+    vocabulary = load_vocabulary(list_of("new york 8\nyork, 2\nMary Ann\n12 monkeys\n"))
+    found = dict(zip(vocabulary.words.tolist(), vocabulary.frequencies, strict=True))
+    assert found == {b"NEW": 8, b"YORK": 10, b"MARY": 1, b"ANN": 1, b"MONKEYS": 1}
 
 
 def test_a_list_of_too_many_words_is_refused(list_of, monkeypatch):
