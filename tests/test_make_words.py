@@ -69,7 +69,7 @@ def test_the_thousand_most_frequent_names_are_never_displaced():
         assert name in found, found
         first += found[0] == name
         editor.press("c")
-        editor.speller.text, editor.means = name, [None] * len(name)
+        editor.change(name, [None] * len(name))
         editor.is_told = False
         editor.press(" ")
         assert editor.speller.text == f"{name} "
