@@ -27,18 +27,17 @@ import numpy as np
 from camera.edits import handle_key, make_editor
 from camera.flags import parse_args
 from camera.hand import HandFinder, agree, crop_square
+from camera.labels import label_pictures
 from camera.letter_folders import MY_HAND
 from camera.model import load_model, read_letters
-from camera.pictures import name_unread, read_picture, shrink
+from camera.pictures import shrink
 from camera.recorder import Recorder
 from camera.speller import Speller
 from camera.stream import Stream
 from camera.view import View, render
-from camera.window import check_display, show, wait_for_key
-from plumbing.faults import UserError, printable, run
+from camera.window import check_display, show
+from plumbing.faults import printable, run
 from plumbing.files import growing_file
-
-ANY_KEY = "Any key: next   Q: end"
 
 
 def center_crop(frame, box=1.0):
@@ -147,25 +146,6 @@ def spell(args, model, finder):
         spell_stream(stream, model, view, logs, recorder, not args.headless)
 
 
-def label_pictures(args, model, finder):
-    """Print a line for each picture, its name, letter or dash and probability, and show it."""
-    unread = []
-    for path in args.pictures:
-        if (frame := read_picture(path)) is None:
-            unread.append(path)
-            continue
-        speller = Speller(model.alphabet, args.threshold or model.threshold)
-        title = printable(path.name)
-        view = View(speller, args.box, args.mirror, title, ANY_KEY, finder, offers_keys=False)
-        translate(model, frame, 0.0, view)
-        letter, probability = speller.letter or "-", speller.probabilities.max()  # none is held
-        print(f"{printable(path)}  {letter}  {probability:.0%}", flush=True)
-        if not args.headless and wait_for_key(view) == "q":
-            break
-    if unread:
-        raise UserError(name_unread(unread))
-
-
 def main(argv=None):
     args = parse_args(argv)
     cv2.setNumThreads(1)  # a frame is too small for two: they wait for each other, both busy
@@ -185,8 +165,10 @@ def main(argv=None):
         from camera.teach import teach
 
         teach(args, model, finder, center_crop)
+    elif args.pictures:
+        label_pictures(args, model, finder, translate)
     else:
-        (label_pictures if args.pictures else spell)(args, model, finder)
+        spell(args, model, finder)
 
 
 if __name__ == "__main__":
