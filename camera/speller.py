@@ -14,8 +14,8 @@ from camera.motion import STARTS_WITH, WINDOW, Motion
 # words are read at three paces.
 HOLD = 0.6  # seconds that a letter is held which stands alone
 QUICK = 0.13  # share of HOLD that a certain letter of a word is held
-CERTAIN, DOUBT = 0.65, 8.0  # below this probability it takes longer, by this times what it lacks
-TOGETHER = 1.5  # seconds from one letter of a word to the next, at most
+CERTAIN, DOUBT = 0.55, 8.0  # below this probability it takes longer, by this times what it lacks
+TOGETHER = 1.3  # seconds from one letter of a word to the next, at most
 SMOOTHING = 0.12  # seconds, time constant of the moving average while the hand rests
 HAND = 0.95  # least sum of the letters' probabilities to add one; the rest is that of no hand
 FOUND_HAND = 0.5  # the same where the hand is followed: there is one
