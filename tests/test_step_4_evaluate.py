@@ -142,7 +142,7 @@ def test_report_names_part_and_data_set_and_does_not_augment(data, capsys):
     for part in ("train", "test"):
         write_csv(f"data/rendered_{part}.csv", images, labels)
         write_csv(f"data/no_hand_{part}.csv", draw_letters(5)[0], [NO_HAND_LABEL] * 5)
-    results = step_4.report("Oracle", Oracle(), step_4.get_loaders())
+    results = step_4.measure_all("Oracle", Oracle(), step_4.get_loaders())
     assert capsys.readouterr().out.splitlines() == [
         "========== Oracle ==========",
         "Training accuracy: 100.00 (480/480 right, 0 mistakes), Sign Language MNIST",
