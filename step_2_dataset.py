@@ -38,7 +38,7 @@ from plumbing.sign_mnist import (
     WITHOUT_HAND,
     available_sets,
     describe,
-    find_csv,
+    find_data,
     prepare_data,
     read_rows,
 )
@@ -179,7 +179,7 @@ def get_train_test_loaders(batch_size=32, augment=True, sets=None, extra=()):
     torch.Size([32, 1, 28, 28])
     """
     names = sets or [name for name in available_sets() if name != WITHOUT_HAND]
-    testset = SignLanguageMNIST([find_csv(SETS[name].test) for name in names if SETS[name].test])
+    testset = SignLanguageMNIST([find_data(SETS[name].test) for name in names if SETS[name].test])
     letters_only = WITHOUT_HAND not in names
     trainset, origins = load_trainset(names, extra, augment=augment, letters_only=letters_only)
     return mix(trainset, origins, SHARES, batch_size), DataLoader(testset, batch_size)
@@ -208,7 +208,7 @@ def load_trainset(names, extra, **options):
     Returns a SignLanguageMNIST and the name of each image's data set, an array (N,). Folders in
     `extra` count as photographs, csv files as rendered hands.
     """
-    paths = [*(find_csv(SETS[name].train) for name in names), *extra]
+    paths = [*(find_data(SETS[name].train) for name in names), *extra]
     names = [*names, *(PHOTOS if Path(path).is_dir() else RENDERED for path in extra)]
     trainset = SignLanguageMNIST(paths, **options)
     return trainset, np.repeat(names, trainset.lengths)

@@ -38,13 +38,13 @@ from step_2_dataset import LETTERS, SIZE, get_train_held_out_loaders
 CHECKPOINT, PICTURE = "checkpoint.pth", "training.png"
 UNFINISHED = "training.pth"  # all that --resume needs
 
-IMAGES = 350_000  # seen in training, in all epochs, unless --epochs is given: some minutes
+IMAGES = 350_000  # seen in all epochs together, unless --epochs is given: minutes on two cores
 BATCH_SIZE = 128  # 256 read strangers worse, in no less time (docs/experiments.md)
 LEARNING_RATE = 0.1  # the peak of the one-cycle schedule
 MOMENTUM = 0.9
 WEIGHT_DECAY = 5e-4
 LABEL_SMOOTHING = 0.1
-NO_HAND_LOGIT = 0.0  # beside the letters' logits
+NO_HAND_LOGIT = 0.0  # of the class NO_HAND, a constant
 PRINT_EVERY = 100  # batches
 
 
@@ -148,6 +148,7 @@ def fit(net, trainloader, epochs, lr, seed=1, unfinished=None, resume=False, hel
     scheduler = optim.lr_scheduler.OneCycleLR(
         optimizer, lr, epochs=epochs, steps_per_epoch=len(trainloader)
     )
+    # What a resumed run must have in common with the interrupted one.
     settings = {"epochs": epochs, "batch size": trainloader.batch_size, "lr": lr, "seed": seed}
     settings |= {"number of images": len(trainloader.dataset), "batches": len(trainloader)}
     history = restore_progress(unfinished, net, optimizer, scheduler, settings) if resume else []

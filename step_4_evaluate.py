@@ -32,7 +32,7 @@ from plumbing.cores import threads_beside_others
 from plumbing.faults import UserError, run
 from plumbing.files import write_file
 from plumbing.onnx_files import add_metadata, name_features
-from plumbing.sign_mnist import PHOTOS, RENDERED, SETS, WITHOUT_HAND, available_sets, find_csv
+from plumbing.sign_mnist import SETS, WITHOUT_HAND, available_sets, find_data
 from step_2_dataset import LETTERS, MEAN, NO_HAND, SIZE, STD, SignLanguageMNIST
 from step_3_train import NO_HAND_LOGIT, load_net
 from step_6_camera import classify
@@ -143,7 +143,7 @@ def validate():
 
     The logits of network and export must agree. Then the export reads the validation images as the
     camera script reads a picture, by the mean of four views: unchanged, zoomed, mirrored, both.
-    The threshold that the camera will use lets nearly all rightly read ones pass.
+    The threshold, below which the camera shows no letter, lets nearly all rightly read ones pass.
     """
     net, loaders = load_net(), get_loaders()
     with threads_beside_others():
@@ -152,16 +152,11 @@ def validate():
     reports.check_difference(expected, measure_all("ONNX", as_function(model), loaders))
     loaders = {key: loader for key, loader in loaders.items() if key[1] == "Validation"}
     results = measure_all(f"ONNX, {len(VIEWS)} views", as_function(model, len(VIEWS)), loaders)
-    tests = {
+    probabilities = {
         name: (to_probabilities(logits, NO_HAND_LOGIT), labels)
         for (name, _), (logits, labels) in results.items()
     }
-    # The rendered hands have backgrounds, as before a camera, where letters are less certain.
-    name = RENDERED if RENDERED in tests else next(iter(tests))
-    threshold, note = reports.choose_threshold(*tests[name]), reports.note_text(*tests[name], name)
-    if PHOTOS not in available_sets():
-        note += "; trained without photographs, it reads strangers worse"
-    reports.print_tests(tests, name, threshold, LETTERS, PICTURE)
+    threshold, note = reports.summarise(probabilities, LETTERS, PICTURE)
     add_metadata(model, {"threshold": threshold, "note": note})
     write_file(MODEL, model.SerializeToString())
     print(f"{PICTURE}: which letters it takes for which; {MODEL}: the exported model, {note}")
@@ -173,7 +168,7 @@ def get_loaders():
     Of images without a hand, validation only. UserError if no letters are there to validate on.
     """
     loaders = {
-        (name, part): DataLoader(SignLanguageMNIST(find_csv(file)), BATCH_SIZE)
+        (name, part): DataLoader(SignLanguageMNIST(find_data(file)), BATCH_SIZE)
         for name in available_sets()
         for part, file in zip(("Training", "Validation"), SETS[name], strict=True)
         if file and (name, part) != (WITHOUT_HAND, "Training")

@@ -59,7 +59,7 @@ def available_sets():
 
     Without any, Sign Language MNIST's: whoever reads it says what is missing.
     """
-    there = [name for name in SETS if any(is_there(find_csv(file)) for file in SETS[name] if file)]
+    there = [name for name in SETS if any(is_there(find_data(file)) for file in SETS[name] if file)]
     return there or [SIGN_MNIST]
 
 
@@ -68,7 +68,7 @@ def is_there(path):
     return any(path.glob("*/*")) if path.is_dir() else path.exists()
 
 
-def find_csv(name, folder=DATA):
+def find_data(name, folder=DATA):
     """Return the path of the csv file `name` in `folder`, plain or else .gz.
 
     The plain one if neither is there. A name that is no csv file's is a folder's beside data/.
@@ -105,7 +105,7 @@ def get_data(source=None):
     if that fails, and leaves data/ as it was.
     """
     if source is None:
-        if all(find_csv(name).exists() for name in PUBLISHED):
+        if all(find_data(name).exists() for name in PUBLISHED):
             return
         source = os.environ.get("SIGN_MNIST_DIR")
     DATA.mkdir(exist_ok=True)
@@ -144,7 +144,7 @@ def copy_from(source, folder):
 def find_source(name, folder):
     """Return the path of a csv file in `folder`, or in a folder of its name, as archives unpack."""
     places = [folder, folder / Path(name).stem, folder / name]
-    paths = [find_csv(name, place) for place in places]
+    paths = [find_data(name, place) for place in places]
     return next(filter(Path.is_file, paths), paths[0])
 
 
