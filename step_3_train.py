@@ -151,6 +151,7 @@ def fit(net, trainloader, epochs, lr, seed=1, unfinished=None, resume=False, hel
     # What a resumed run must have in common with the interrupted one.
     settings = {"epochs": epochs, "batch size": trainloader.batch_size, "lr": lr, "seed": seed}
     settings |= {"number of images": len(trainloader.dataset), "batches": len(trainloader)}
+    # Restoring sets net, optimizer and scheduler, too.
     history = restore_progress(unfinished, net, optimizer, scheduler, settings) if resume else []
     with resumable(unfinished, history):
         for epoch in range(len(history), epochs):

@@ -199,7 +199,7 @@ def parse_args(argv=None):
 def main(argv=None):
     args = parse_args(argv)
     if args.photos:
-        judge_photos(args, LETTERS, classify)
+        judge_photos(args, LETTERS, classify)  # by step 6's own function
     else:
         validate()
 

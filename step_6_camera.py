@@ -81,19 +81,20 @@ def translate(model, frame, now, view, frame_number=None):
     """Read a frame at `now` seconds.
 
     `view`, a camera.view.View, is all that lasts from frame to frame: finder, speller, and what
-    else the window shows. Returns the letters that the frame adds to the text, mostly none; one
-    that waited may come with the next. Where --follow finds no hand, nothing is read.
+    else the window shows (not one of a model's views of an image). Returns the letters that the
+    frame adds to the text, mostly none; one that waited may come with the next. Where --follow
+    finds no hand, nothing is read.
     """
     view.latency.start()
-    hand, belief = None, 1.0  # how far to believe the probabilities
+    hand, belief = None, 1.0  # belief: how far to trust the probabilities, 0 to 1
     if view.finder:
         hand = view.finder.find(frame, None if frame_number is None else now)
-    view.frame, view.square = frame, hand and hand.box
+    view.frame, view.square = frame, hand.box if hand else None
     if view.finder and not hand:
         view.image, probabilities = None, np.zeros(len(model.alphabet), np.float32)
     else:
         view.image, probabilities = classify(model, frame, view.box, frame_number, view.square)
-        if hand:
+        if hand:  # where picture and landmarks disagree, there is little belief
             probabilities, belief = agree(model, probabilities, view.finder.read(hand, model))
     letters = view.speller.update(probabilities, now, view.image, hand, belief)
     view.latency.stop()
