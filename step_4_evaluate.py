@@ -1,13 +1,14 @@
 """Step 4: measure the network, export it, measure the export.
 
+    $ python step_4_evaluate.py
     Validation accuracy: 99.76 (7,155/7,172 right, 17 mistakes), Sign Language MNIST
     Largest difference between the logits: 5.2e-06 (allowed: 0.0001)
 
-    python step_4_evaluate.py [--photos DIR [--follow] [--model FILE]]
+    $ python step_4_evaluate.py --photos DIR [--follow] [--model FILE]
 
-Reads checkpoint.pth and data/, writes signlanguage.onnx (one file, for any batch size) and
-confusion.png (which letters are taken for which). Validation images are the test files', as the
-tutorial has it. A model that fails leaves the old one in place.
+Reads checkpoint.pth and data/, writes signlanguage.onnx and confusion.png (which letters are taken
+for which). As in the tutorial, the test files' images are called validation images. If the export
+differs from the network, an older signlanguage.onnx stays.
 With --photos it reads pictures instead, as the camera script would: DIR/LETTER/ or
 DIR/SOURCE/LETTER/, and no_hand/, which should be refused; mistakes.png shows its mistakes.
 """
@@ -31,15 +32,14 @@ from plumbing.cores import threads_beside_others
 from plumbing.faults import UserError, run
 from plumbing.files import write_file
 from plumbing.onnx_files import add_metadata, name_features
-from plumbing.sign_mnist import PHOTOS, RENDERED, SETS, WITHOUT_HAND, available_sets, find_csv
+from plumbing.sign_mnist import SETS, WITHOUT_HAND, available_sets, find_data
 from step_2_dataset import LETTERS, MEAN, NO_HAND, SIZE, STD, SignLanguageMNIST
-from step_3_train import load_net
+from step_3_train import NO_HAND_LOGIT, load_net
 from step_6_camera import classify
 
 MODEL, PICTURE = "signlanguage.onnx", "confusion.png"
 BATCH_SIZE = 512  # images; with the tutorial's 32 each takes a quarter longer
-OPSET = 14  # of ONNX, of 2021: old runtimes take it; onnx.reference reads opset 13 wrongly
-NO_HAND_LOGIT = 0.0  # as in training
+OPSET = 14  # the version of ONNX's operators, of 2021, so that old runtimes take it
 
 
 def evaluate(outputs, labels):
@@ -60,14 +60,9 @@ def evaluate(outputs, labels):
 def batch_evaluate(net, dataloader):
     """Return the share of images that are read rightly, 0 to 1.
 
-    Parameters
-    ----------
-    net: a Net, or a function of tensors (N, 1, 28, 28) that gives logits (N, 24)
-    dataloader: gives batches as SignLanguageMNIST's are
-
-    Raises
-    ------
-    UserError: there are no images, or a logit is not finite
+    Parameters: `net`, a Net, or a function of tensors (N, 1, 28, 28) that gives logits (N, 24);
+    `dataloader`, of a SignLanguageMNIST.
+    Raises: UserError if there are no images, or a logit is not finite.
 
     >>> images = SignLanguageMNIST("data/rendered_test.csv.gz")
     >>> share = batch_evaluate(load_net("pretrained/checkpoint.pth"), DataLoader(images, 256))
@@ -100,11 +95,8 @@ def predict(net, dataloader):
 def export(net):
     """Turn a Net into an ONNX model for any batch size, checked by onnx.
 
-    float32 "input" (N, 1, 28, 28) -> float32 "logits" (N, 24). The 768 inputs of fc1 are the tensor
-    "features": what comes after them --teach trains on (camera/learn.py). The metadata say what
-    else a program must know: `alphabet`; `mean`, `std` and `size` of an image; `no_hand_logit`,
-    beside the letters'; `views`, of how many views of a picture to average the logits. `validate`
-    adds `threshold` and `note`.
+    float32 "input" (N, 1, 28, 28) -> float32 "logits" (N, 24). Metadata say all that a program must
+    know to use it (docs/model-card.md). What fc1 takes is named "features", for --teach.
     """
     content = io.BytesIO()
     with warnings.catch_warnings():
@@ -129,58 +121,54 @@ def export(net):
     return model
 
 
-def run_onnx(model, view_numbers=(0,)):
-    """Return a function that runs an onnx.ModelProto as a Net, averaged over the numbered views.
+def as_function(model, views=1):
+    """Return a function that gives the logits of an onnx.ModelProto, the mean of the first views.
 
-    Tensors (N, 1, 28, 28) -> logits, arrays float32 (N, 24).
+    Tensors (N, 1, 28, 28) -> arrays float32 (N, 24).
     """
     options = ort.SessionOptions()
     # Threads that wait busily would keep the processor from PyTorch's, which prepare the images.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     content = model.SerializeToString()
     session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    give_logits = lambda images: session.run(None, {"input": images})[0]  # noqa: E731
-    return lambda images: average_views(give_logits, images.numpy(), view_numbers)
+
+    def give_logits(images):
+        return session.run(None, {"input": images})[0]
+
+    return lambda images: average_views(give_logits, images.numpy(), range(views))
 
 
 def validate():
     """Measure checkpoint.pth on every data set in data/, export it, and measure the export.
 
-    Both runtimes read one view of each image, and their logits must agree. Then the export reads
-    the validation images from all views, as the camera script does a picture: unchanged, zoomed,
-    mirrored, both. The threshold that the camera will use lets nearly all rightly read ones pass.
+    The logits of network and export must agree. Then the export reads the validation images as the
+    camera script reads a picture, by the mean of four views: unchanged, zoomed, mirrored, both.
+    The threshold, below which the camera shows no letter, lets nearly all rightly read ones pass.
     """
     net, loaders = load_net(), get_loaders()
     with threads_beside_others():
-        expected = report("PyTorch", net, loaders)
+        expected = measure_all("PyTorch", net, loaders)
     model = export(net)
-    results = report("ONNX", run_onnx(model), loaders)
-    reports.check_difference(expected, results)
+    reports.check_difference(expected, measure_all("ONNX", as_function(model), loaders))
     loaders = {key: loader for key, loader in loaders.items() if key[1] == "Validation"}
-    other_views = run_onnx(model, range(1, len(VIEWS)))  # the first is in `results`
-    results = report(f"ONNX, {len(VIEWS)} views", other_views, loaders, first_view=results)
-    tests = {
-        name: (to_probabilities(outputs, NO_HAND_LOGIT), labels)
-        for (name, _), (outputs, labels) in results.items()
+    results = measure_all(f"ONNX, {len(VIEWS)} views", as_function(model, len(VIEWS)), loaders)
+    probabilities = {
+        name: (to_probabilities(logits, NO_HAND_LOGIT), labels)
+        for (name, _), (logits, labels) in results.items()
     }
-    # The rendered hands have backgrounds, as before a camera, where letters are less certain.
-    name = RENDERED if RENDERED in tests else next(iter(tests))
-    threshold, note = reports.choose_threshold(*tests[name]), reports.note_text(*tests[name], name)
-    if PHOTOS not in available_sets():
-        note += "; trained without photographs, it reads strangers worse"
-    reports.print_tests(tests, name, threshold, LETTERS, PICTURE)
+    threshold, note = reports.summarise(probabilities, LETTERS, PICTURE)
     add_metadata(model, {"threshold": threshold, "note": note})
     write_file(MODEL, model.SerializeToString())
     print(f"{PICTURE}: which letters it takes for which; {MODEL}: the exported model, {note}")
 
 
 def get_loaders():
-    """Return DataLoaders of what is in data/, by data set and part; no hand for validation alone.
+    """Return DataLoaders of what is in data/, by data set and "Training" or "Validation".
 
-    Raises UserError if there are no letters to validate on.
+    Of images without a hand, validation only. UserError if no letters are there to validate on.
     """
     loaders = {
-        (name, part): DataLoader(SignLanguageMNIST(find_csv(file)), BATCH_SIZE)
+        (name, part): DataLoader(SignLanguageMNIST(find_data(file)), BATCH_SIZE)
         for name in available_sets()
         for part, file in zip(("Training", "Validation"), SETS[name], strict=True)
         if file and (name, part) != (WITHOUT_HAND, "Training")
@@ -190,21 +178,14 @@ def get_loaders():
     return loaders
 
 
-def report(runtime, net, loaders, first_view=None):
-    """Print the accuracy on the images of each DataLoader; return what `predict` gives of each.
-
-    `first_view` has results of that view, if `net` gives the mean of all others: both are averaged.
-    """
+def measure_all(runtime, net, loaders):
+    """Print the accuracy on the hands of each DataLoader; return what `predict` gives of each."""
     print("=" * 10, runtime, "=" * 10)
     results = {key: predict(net, loader) for key, loader in loaders.items()}
-    if first_view:
-        results = {
-            key: ((first_view[key][0] + (len(VIEWS) - 1) * outputs) / len(VIEWS), labels)
-            for key, (outputs, labels) in results.items()
-        }
-    for (name, part), (outputs, labels) in results.items():
-        if (hands := labels != NO_HAND).any():
-            right = evaluate(outputs[hands], labels[hands])
+    for (name, part), (logits, labels) in results.items():
+        hands = labels != NO_HAND
+        if hands.any():
+            right = evaluate(logits[hands], labels[hands])
             print(f"{part} accuracy: {reports.accuracy_text(right, hands.sum())}, {name}")
     return results
 
@@ -218,7 +199,7 @@ def parse_args(argv=None):
 def main(argv=None):
     args = parse_args(argv)
     if args.photos:
-        judge_photos(args, LETTERS, classify)
+        judge_photos(args, LETTERS, classify)  # by step 6's own function
     else:
         validate()
 

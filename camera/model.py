@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import onnxruntime as ort
 
+from camera.letter_folders import MY_HAND
 from camera.model_faults import (
     TYPES,
     check_input,
@@ -17,7 +18,7 @@ from camera.model_faults import (
     gives_probabilities,
     shorten,
 )
-from plumbing.faults import UserError, in_background
+from plumbing.faults import UserError, in_background, printable
 from plumbing.flags import bounded
 
 ROOT = Path(__file__).parent.parent  # the project's folder
@@ -93,6 +94,19 @@ def load_model(path=None):
     model = Model(path, session, **values)
     check_input(path, session.get_inputs(), model.size, texts)
     return replace(model, is_softmax=gives_probabilities(path, probe(model), model.no_hand_logit))
+
+
+def open_model(path=None, as_taught=True):
+    """Load a model, taught by the pictures in my_hand or not, and print a line about it."""
+    model = load_model(path)
+    note = printable(model.note)
+    if as_taught and MY_HAND.is_dir():
+        from camera.learn import use_hand  # here: it takes 8 MB
+
+        model, taught_by = use_hand(model)
+        note = taught_by or note  # of the model as it was
+    print(", ".join(filter(None, [f"Model: {printable(model.path)}", note])), flush=True)
+    return model
 
 
 def read_metadata(texts):

@@ -84,7 +84,7 @@ def save_progress(path, *progress):
     write_file(path, to_bytes(to_progress(*progress)))
 
 
-def load_progress(path, net, optimizer, scheduler, settings):
+def restore_progress(path, net, optimizer, scheduler, settings):
     """Bring a new net, optimizer and scheduler to where the run that wrote `path` was.
 
     Returns its history.

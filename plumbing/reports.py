@@ -10,6 +10,7 @@ import numpy as np
 
 from plumbing.faults import UserError, printable
 from plumbing.figures import save_confusion, save_grid
+from plumbing.sign_mnist import PHOTOS, RENDERED, available_sets
 
 MAX_DIFFERENCE = 1e-4  # between the logits of both runtimes
 # Share of the rendered test images read rightly that the threshold lets pass: the least at which
@@ -60,6 +61,20 @@ def confusion_matrix(outputs, labels):
     matrix = np.zeros((letters + 1, letters), np.int64)
     np.add.at(matrix, (labels, outputs.argmax(axis=1)), 1)
     return matrix[:letters]
+
+
+def summarise(tests, letters, picture):
+    """Print and draw how the test images are read; return the model's threshold and a note on it.
+
+    `tests` has probabilities and labels by the name of the data set. Rendered hands, if they are
+    there, decide: they have backgrounds, as before a camera, where letters are less certain.
+    """
+    name = RENDERED if RENDERED in tests else next(iter(tests))
+    threshold, note = choose_threshold(*tests[name]), note_text(*tests[name], name)
+    if PHOTOS not in available_sets():
+        note += "; trained without photographs, it reads strangers worse"
+    print_tests(tests, name, threshold, letters, picture)
+    return threshold, note
 
 
 def print_tests(tests, name, threshold, letters, picture):

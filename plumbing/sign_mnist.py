@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,12 +23,21 @@ FILE_LABELS = [*range(9), *range(10, 25), NO_HAND_LABEL]  # without J (9) and Z 
 
 SIGN_MNIST, RENDERED = "Sign Language MNIST", "rendered hands"
 PHOTOS, WITHOUT_HAND, MY_HAND = "photographs", "no hand", "my hand"
-SETS = {  # training and test file of each data set: in data/, plain or .gz, or a folder of pictures
-    SIGN_MNIST: ("sign_mnist_train.csv", "sign_mnist_test.csv"),
-    RENDERED: ("rendered_train.csv", "rendered_test.csv"),
-    PHOTOS: ("photos_train.csv", None),
-    WITHOUT_HAND: ("no_hand_train.csv", "no_hand_test.csv"),
-    MY_HAND: ("my_hand", None),
+
+
+class Files(NamedTuple):
+    """The files of a data set: csv files in data/, plain or .gz, or a folder of pictures."""
+
+    train: str
+    test: str | None = None
+
+
+SETS = {
+    SIGN_MNIST: Files("sign_mnist_train.csv", "sign_mnist_test.csv"),
+    RENDERED: Files("rendered_train.csv", "rendered_test.csv"),
+    PHOTOS: Files("photos_train.csv"),
+    WITHOUT_HAND: Files("no_hand_train.csv", "no_hand_test.csv"),
+    MY_HAND: Files("my_hand"),
 }
 PUBLISHED = {  # sha256 of the rows as bytes (label, 784 pixels), so whatever the line ends
     "sign_mnist_train.csv": "afb294e7892aa4f1c429db984fbffffbb5b4404b9712f5236b781a84827d4d36",
@@ -49,7 +59,7 @@ def available_sets():
 
     Without any, Sign Language MNIST's: whoever reads it says what is missing.
     """
-    there = [name for name in SETS if any(is_there(find_csv(file)) for file in SETS[name] if file)]
+    there = [name for name in SETS if any(is_there(find_data(file)) for file in SETS[name] if file)]
     return there or [SIGN_MNIST]
 
 
@@ -58,7 +68,7 @@ def is_there(path):
     return any(path.glob("*/*")) if path.is_dir() else path.exists()
 
 
-def find_csv(name, folder=DATA):
+def find_data(name, folder=DATA):
     """Return the path of the csv file `name` in `folder`, plain or else .gz.
 
     The plain one if neither is there. A name that is no csv file's is a folder's beside data/.
@@ -69,6 +79,24 @@ def find_csv(name, folder=DATA):
     return packed if packed.exists() and not plain.exists() else plain
 
 
+def read_rows(path):
+    """Read a csv file of a data set: uint8 (N, 785), the file's labels and the pixels.
+
+    Raises UserError naming file, line and reason; OSError if the file cannot be read.
+    """
+    return read_csv(path, HEADER, FILE_LABELS, "python step_2_dataset.py gets the data")
+
+
+def prepare_data(source=None):
+    """Get Sign Language MNIST; where there is no way to it, tell that rendered hands are left."""
+    try:
+        get_data(source)
+    except DownloadError as error:
+        if RENDERED not in available_sets():
+            raise
+        print(f"Only the {RENDERED} that come with the project are used: {error}")
+
+
 def get_data(source=None):
     """Make Sign Language MNIST ready in data/.
 
@@ -77,7 +105,7 @@ def get_data(source=None):
     if that fails, and leaves data/ as it was.
     """
     if source is None:
-        if all(find_csv(name).exists() for name in PUBLISHED):
+        if all(find_data(name).exists() for name in PUBLISHED):
             return
         source = os.environ.get("SIGN_MNIST_DIR")
     DATA.mkdir(exist_ok=True)
@@ -116,7 +144,7 @@ def copy_from(source, folder):
 def find_source(name, folder):
     """Return the path of a csv file in `folder`, or in a folder of its name, as archives unpack."""
     places = [folder, folder / Path(name).stem, folder / name]
-    paths = [find_csv(name, place) for place in places]
+    paths = [find_data(name, place) for place in places]
     return next(filter(Path.is_file, paths), paths[0])
 
 
@@ -144,17 +172,14 @@ def is_published(path, rows):
     return hashlib.sha256(rows).hexdigest() == PUBLISHED.get(path.name.removesuffix(".gz"))
 
 
-def describe(paths, lengths, classes, samples):
-    """Print how many images each path holds, of data sets that lie one after another.
-
-    Tensors: classes (N, 1), samples uint8 (N, 1, 28, 28).
-    """
+def describe(dataset):
+    """Print how many images each path of a SignLanguageMNIST holds, and of which data set."""
     kinds, start = {file: kind for kind, files in SETS.items() for file in files}, 0
-    for path, length in zip(paths, lengths, strict=True):
+    for path, length in zip(dataset.paths, dataset.lengths, strict=True):
         part, start = slice(start, start + length), start + length
         kind = kinds[path.name.removesuffix(".gz")]
-        labels = np.array(FILE_LABELS, np.uint8)[classes[part].int()]
-        rows = np.column_stack([labels, samples[part].flatten(1)])
+        labels = np.array(FILE_LABELS, np.uint8)[dataset._labels[part].int()]
+        rows = np.column_stack([labels, dataset._samples[part].flatten(1)])
         other = kind == SIGN_MNIST and not is_published(path, rows)
         note = " (note: not the published ones)" if other else ""
         print(f"{path}: {length:,} images, {kind}{note}")

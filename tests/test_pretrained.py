@@ -7,7 +7,7 @@ import torch
 from conftest import ROOT
 
 import step_6_camera as camera
-from camera.model import METADATA, average_views, to_probabilities
+from camera.model import METADATA, average_views, load_model, to_probabilities
 from step_2_dataset import LETTERS, NO_HAND, SIZE, SignLanguageMNIST
 from step_3_train import load_net
 
@@ -16,7 +16,7 @@ SHIPPED = ROOT / "pretrained/signlanguage.onnx"
 
 @pytest.fixture(scope="module")
 def model():
-    return camera.load_model(SHIPPED)
+    return load_model(SHIPPED)
 
 
 def read(model, name):

@@ -397,7 +397,7 @@ def test_download_puts_the_published_files_into_data(workdir, small_files, archi
     """Those of the second archive, if the first has others."""
     good = {f"folder/{name}": (small_files / name).read_bytes() for name in NAMES}
     archives({**good, NAMES[0]: f"{HEADER}\n3,{ZEROS}\n".encode(), f"folder/{NAMES[0]}": b""}, good)
-    step_2.get_data()
+    sign_mnist_files.get_data()
     assert snapshot(workdir / "data") == snapshot(small_files)
 
 
@@ -423,7 +423,7 @@ def test_failed_download_is_explained_and_leaves_data_alone(
     old = snapshot(workdir)
     archives(files)
     with pytest.raises(UserError, match="--from FOLDER") as caught:
-        step_2.get_data()
+        sign_mnist_files.get_data()
     assert reason in str(caught.value)
     assert "\n" not in str(caught.value)
     assert snapshot(workdir) == old
@@ -433,7 +433,7 @@ def test_failed_download_is_explained_and_leaves_data_alone(
 def test_files_in_data_are_used_as_they_are(data, monkeypatch):
     old = snapshot(data)
     monkeypatch.setenv("SIGN_MNIST_DIR", "/nowhere")
-    step_2.get_data()
+    sign_mnist_files.get_data()
     assert snapshot(data) == old
 
 
@@ -444,13 +444,13 @@ def test_from_copies_checked_files_over_the_old(data, small_files, packed):
         for path in [small_files / name for name in NAMES]:
             path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
             path.unlink()
-    step_2.get_data(small_files)
+    sign_mnist_files.get_data(small_files)
     assert snapshot(data / "data") == expected
 
 
 def test_environment_names_the_folder_too(workdir, small_files, monkeypatch):
     monkeypatch.setenv("SIGN_MNIST_DIR", str(small_files))
-    step_2.get_data()
+    sign_mnist_files.get_data()
     assert snapshot(workdir / "data") == snapshot(small_files)
 
 
@@ -458,12 +458,12 @@ def test_bad_file_in_from_leaves_data_alone(data, small_files):
     old = snapshot(data)
     (small_files / NAMES[1]).write_text(f"{HEADER}\n25,{ZEROS}\n")
     with pytest.raises(UserError, match=r"sign_mnist_test.csv, line 2: label '25'"):
-        step_2.get_data(small_files)
+        sign_mnist_files.get_data(small_files)
     (small_files / NAMES[1]).unlink()
     with pytest.raises(
         FileNotFoundError, match=r"sign_mnist_test.csv: no such file; .* that folder"
     ):
-        step_2.get_data(small_files)
+        sign_mnist_files.get_data(small_files)
     assert snapshot(data) == old
 
 
@@ -485,8 +485,8 @@ def test_script_prints_a_batch_and_draws_samples(data, capsys):
 
 def test_script_reads_each_file_once(data, monkeypatch):
     calls = []
-    read_csv = step_2.read_csv
-    monkeypatch.setattr(step_2, "read_csv", lambda *args: calls.append(args[0]) or read_csv(*args))
+    read_rows = step_2.read_rows
+    monkeypatch.setattr(step_2, "read_rows", lambda path: calls.append(path) or read_rows(path))
     step_2.main([])
     assert sorted(path.name for path in calls) == sorted(NAMES)
 
@@ -518,7 +518,7 @@ def test_what_a_killed_run_left_is_removed_and_no_other(data, small_files):
         pass
     for process in (dead.pid, os.getpid()):
         (data / f"data/.new.{process}.0123.tmpabc").mkdir()
-    step_2.get_data(small_files)
+    sign_mnist_files.get_data(small_files)
     left = {path.name for path in (data / "data").iterdir()} - set(NAMES)
     assert left == {f".new.{os.getpid()}.0123.tmpabc"}
 
@@ -541,8 +541,7 @@ def test_real_data_set_is_the_published_one(sign_mnist, capsys):
         dataset = SignLanguageMNIST(sign_mnist / name)
         assert dataset._samples.shape == (count, 1, 28, 28)
         assert len(set(dataset._labels[:, 0].tolist())) == 24
-        files = [sign_mnist / name], [count], dataset._labels, dataset._samples
-        sign_mnist_files.describe(*files)
+        sign_mnist_files.describe(dataset)
         assert capsys.readouterr().out.endswith(f"{count:,} images, Sign Language MNIST\n")
 
 

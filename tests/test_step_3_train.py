@@ -17,7 +17,7 @@ from conftest import LETTERS, ROOT, draw_letters, snapshot, write_csv
 from torch import nn, optim
 
 import step_3_train as step_3
-from plumbing import cores
+from plumbing import contrast, cores
 from plumbing.checkpoints import are_alike
 from plumbing.faults import UserError
 from step_2_dataset import (
@@ -115,7 +115,9 @@ def test_net_has_one_way_for_training_and_evaluation():
 
 def test_blur_is_the_mean_of_the_square_around_a_pixel_within_the_image():
     images = torch.rand(2, 1, 28, 28)
-    for near, blurred in zip(step_3.NEAR, step_3.blur(images).split(1, dim=1), strict=True):
+    for near, blurred in zip(
+        contrast.SIDES, contrast.blur(images, 28).split(1, dim=1), strict=True
+    ):
         pool = torch.nn.AvgPool2d(near, 1, near // 2, count_include_pad=False)
         torch.testing.assert_close(blurred, pool(images))
 
@@ -277,23 +279,23 @@ def test_train_learns_small_data(data):
 def test_light_and_contrast_do_not_change_what_net_sees():
     torch.manual_seed(0)
     images = torch.rand(4, 1, 28, 28) * 4 - 2
-    views = step_3.normalise_contrast(images)
+    views = contrast.normalise_contrast(images, 28)
     assert views.shape == (4, 3, 28, 28)
     torch.testing.assert_close(
-        step_3.normalise_contrast(images * 0.8 + 1), views, atol=0.05, rtol=0
+        contrast.normalise_contrast(images * 0.8 + 1, 28), views, atol=0.05, rtol=0
     )
-    flat = step_3.normalise_contrast(torch.full((1, 1, 28, 28), -1.7))
+    flat = contrast.normalise_contrast(torch.full((1, 1, 28, 28), -1.7), 28)
     assert flat.abs().max() < 1e-3
 
 
 def test_blur_is_the_mean_of_what_lies_in_the_image():
-    views, sides = torch.rand(2, 2, 28, 28), step_3.NEAR
+    views, sides = torch.rand(2, 2, 28, 28), contrast.SIDES
     pooled = [
         F.avg_pool2d(views[:, [k]], side, 1, side // 2, count_include_pad=False)
         for k, side in enumerate(sides)
     ]
-    torch.testing.assert_close(step_3.blur(views), torch.cat(pooled, dim=1))
-    torch.testing.assert_close(step_3.blur(views[:, :1])[:, 0], pooled[0][:, 0])
+    torch.testing.assert_close(contrast.blur(views, 28), torch.cat(pooled, dim=1))
+    torch.testing.assert_close(contrast.blur(views[:, :1], 28)[:, 0], pooled[0][:, 0])
 
 
 def test_a_last_batch_of_one_image_is_trained_on(data):

@@ -13,13 +13,13 @@ from conftest import ROOT, draw_letters, shell, write_csv
 from torch import nn
 
 import step_4_evaluate as step_4
-from camera.model import to_probabilities
+from camera.model import load_model, to_probabilities
 from plumbing import reports
 from plumbing.faults import UserError
 from step_2_dataset import LETTERS, NO_HAND, get_train_test_loaders
 from step_3_train import Net, to_bytes
 from step_4_evaluate import batch_evaluate, evaluate, main
-from step_6_camera import classify, load_model
+from step_6_camera import classify
 
 OUTPUTS = [[0.1, 0.3, 0.4, 0.2], [9.0, 1.0, 1.0, 1.0], [0.0, 0.0, 0.0, 1.0]]
 NO_HAND_LABEL = 26  # in csv files
@@ -142,7 +142,7 @@ def test_report_names_part_and_data_set_and_does_not_augment(data, capsys):
     for part in ("train", "test"):
         write_csv(f"data/rendered_{part}.csv", images, labels)
         write_csv(f"data/no_hand_{part}.csv", draw_letters(5)[0], [NO_HAND_LABEL] * 5)
-    results = step_4.report("Oracle", Oracle(), step_4.get_loaders())
+    results = step_4.measure_all("Oracle", Oracle(), step_4.get_loaders())
     assert capsys.readouterr().out.splitlines() == [
         "========== Oracle ==========",
         "Training accuracy: 100.00 (480/480 right, 0 mistakes), Sign Language MNIST",

@@ -289,7 +289,7 @@ def test_a_finder_that_cannot_be_loaded_is_told(model, video, start, model_path,
 def test_the_examples_in_its_docstrings_are_true(monkeypatch):
     monkeypatch.chdir(ROOT)
     failed, tried = doctest.testmod(step_6_camera)
-    assert (failed, tried) == (0, 6)
+    assert (failed, tried) == (0, 7)
 
 
 def test_the_models_note_is_told_beside_its_name(workdir, video, start):

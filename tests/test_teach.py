@@ -18,6 +18,7 @@ import step_6_camera
 from camera import learn, teach
 from camera.layers import encode
 from camera.lesson import Lesson
+from camera.model import load_model
 from camera.view import PANEL, View, load_signs, measure
 from step_2_dataset import LETTERS, SignLanguageMNIST
 
@@ -389,7 +390,7 @@ def test_swapped_letters_are_told_in_a_line_and_left_out(workdir, hands):
 def test_another_model_learns_anew_from_the_pictures(workdir, hands):
     save_pictures(workdir / "my_hand", hands, "BL")
     shutil.copy(SHIPPED, "signlanguage.onnx")
-    model = step_6_camera.load_model("signlanguage.onnx")
+    model = load_model("signlanguage.onnx")
     learn.save(learn.learn(model, learn.read_pictures(learn.MY_HAND, model.alphabet), False)[0])
     other = SHIPPED.read_bytes() + encode(6, b"another")  # ModelProto.doc_string
     Path("signlanguage.onnx").write_bytes(other)

@@ -13,11 +13,12 @@ import plumbing.startup  # noqa: F401  # sets the environment before any library
 import torch
 from torch import nn
 
+from plumbing.contrast import normalise_contrast
 from plumbing.cores import pick_device, run_fast
 from plumbing.faults import run
 from plumbing.flags import bounded, nonempty, training_parser
 from plumbing.loaders import first_batch
-from step_2_dataset import LETTERS, get_train_held_out_loaders
+from step_2_dataset import LETTERS, SIZE, get_train_held_out_loaders
 from step_3_train import (
     BATCH_SIZE,
     CHECKPOINT,
@@ -27,7 +28,6 @@ from step_3_train import (
     add_no_hand,
     fit_and_save,
     load_net,
-    normalise_contrast,
 )
 
 TEACHER = "teacher.pth"
@@ -54,8 +54,7 @@ class Teacher(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, x):
-        with torch.autocast(x.device.type, enabled=False):
-            x = normalise_contrast(x)
+        x = normalise_contrast(x, SIZE)
         x = self.norm(self.pool(self.conv(x))).relu()  # (N, 32, 14, 14)
         x = self.fc1(self.drop(self.blocks(x).flatten(1))).relu()
         return self.fc2(self.drop(x))
@@ -87,6 +86,8 @@ class SoftTargets:
     Images are labelled once an epoch and served `repeats` times, shuffled anew, as several Teachers
     take longer than Net. Until then they are kept, 3 kB each, and twice that for a moment.
     """
+
+    label_smoothing = 0  # they are smooth already
 
     def __init__(self, loader, teacher, repeats, device):
         self.loader, self.teacher, self.repeats, self.device = loader, teacher, repeats, device

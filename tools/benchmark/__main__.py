@@ -98,7 +98,7 @@ def lay_out_data(folder):
     """
     Path(folder, "data").mkdir()
     for name in FILES:
-        path = step_2_dataset.find_csv(name).absolute()
+        path = step_2_dataset.find_data(name).absolute()
         if not path.exists():
             raise FileNotFoundError(f"{path}: no such file; python step_2_dataset.py gets the data")
         if path.suffix == ".gz":
