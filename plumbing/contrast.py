@@ -8,10 +8,10 @@ SIDES = 5, 13  # pixels, of the two squares around a pixel in which contrast is 
 def normalise_contrast(x, size):
     """Make three channels of each image that are the same in a dark room and a bright one.
 
-    float32 (N, 1, S, S) -> (N, 3, S, S). Each is the image less its mean, by its standard deviation:
-    those of the whole image, then those of the two squares around each pixel. The latter is known
-    as local contrast normalisation (Jarrett et al., 2009). `size` is S, a number: the exported
-    model would compute that of the tensor anew for each image.
+    float32 (N, 1, S, S) -> (N, 3, S, S). Each is the image less its mean, by its standard
+    deviation: those of the whole image, then those of the two squares around each pixel. The latter
+    is known as local contrast normalisation (Jarrett et al., 2009). `size` is S, a number: the
+    exported model would compute that of the tensor anew for each image.
     """
     with torch.autocast(x.device.type, enabled=False):  # bfloat16 is too coarse for this
         x = x - x.mean(dim=(2, 3), keepdim=True)
