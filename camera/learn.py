@@ -49,7 +49,7 @@ from camera.layers import (
 )
 from camera.learn_landmarks import NETWORK, SHAPE, landmark_digest, learn_landmarks
 from camera.letter_folders import MY_HAND, NO_HAND, explain_folder, list_letters
-from camera.model import ALPHABET, ROOT, average_views, open_session, read_letters
+from camera.model import ALPHABET, ROOT, average_views, open_session
 from camera.pictures import name_unread, read_picture
 from plumbing.faults import UserError, in_a_line, printable
 from plumbing.files import require_file, write_file
@@ -82,8 +82,6 @@ STEPS, TRIAL_STEPS = 150, 50  # of learning, and of each trial in cross-validati
 FOLDS = 3  # of cross-validation
 SURE, UNLIKELY = 0.5, 0.05  # probabilities that make a picture contradict the others
 SWAPPED, LEAST = 2.0, 1e-3  # log-likelihood ratio of two swapped letters; least probability in it
-CERTAINLY_SWAPPED = 3.0  # the same, of letters that are left out
-SEVERAL, KNOWN = 3, 0.4  # pictures of each of them; share of the others that is read untaught
 
 LARGEST = 2**24  # bytes of what was learned
 LONGEST_NAME = 200  # bytes of a picture's name that is kept; while it is written it is longer
@@ -104,7 +102,7 @@ class Learned:
     """The layers as taught, by name, float32; by how many pictures; the digest of their model.
 
     Then the layers that read landmarks, {} where nothing was learned of them, and the digest of
-    their network; and how many pictures were left out, because their letters were swapped.
+    their network.
     """
 
     layers: dict
@@ -112,12 +110,10 @@ class Learned:
     digest: str
     landmarks: dict
     landmark_digest: str
-    left_out: int = 0
 
     def tell(self, folder=MY_HAND):
         """Say by how many pictures in `folder`, in a few words."""
-        told = f"taught by {number_of(self.pictures, 'picture')} in {printable(folder)}"
-        return f"{told}, not by {self.left_out} of swapped letters" if self.left_out else told
+        return f"taught by {number_of(self.pictures, 'picture')} in {printable(folder)}"
 
 
 @dataclass(frozen=True)
@@ -125,7 +121,7 @@ class Report:
     """What cross-validation says of pictures: bool (N,), read rightly untaught, and taught by the
     others. Only pictures of letters that have several are judged, N. `odd` are the pictures that
     contradict all others, each with what it seems to show; `swapped` the pairs of letters whose
-    pictures were left out."""
+    pictures look like each other's."""
 
     before: np.ndarray
     after: np.ndarray
@@ -384,77 +380,47 @@ def deal(labels):
 def learn(model, pictures, trials=True):
     """Return what `pictures` teach `model`, as Learned, and a Report of how well.
 
-    Pictures of two letters that were certainly swapped are left out. Without `trials`, which take
-    time, there is no Report: None.
+    Without `trials`, which take time, there is no Report: None.
     """
-    swapped = find_left_out(model, pictures)
-    kept = [p for p in pictures if not any(p.letter in pair for pair in swapped)]
     landmarks = {}
     if model.alphabet == ALPHABET:
-        landmarks = learn_landmarks(kept, count_variations(kept))
-    learner = Learner(model, kept)
-    layers = learner.learn(np.arange(len(kept)))
-    learned = Learned(
-        dict(zip(LAYERS, layers, strict=True)),
-        len(kept),
-        digest(model),
-        landmarks,
-        landmark_digest(),
-        len(pictures) - len(kept),
-    )
-    return learned, make_report(learner, swapped) if trials else None
+        landmarks = learn_landmarks(pictures, count_variations(pictures))
+    learner = Learner(model, pictures)
+    layers = learner.learn(np.arange(len(pictures)))
+    by_name = dict(zip(LAYERS, layers, strict=True))
+    learned = Learned(by_name, len(pictures), digest(model), landmarks, landmark_digest())
+    return learned, make_report(learner) if trials else None
 
 
-def make_report(learner, swapped):
+def make_report(learner):
     """Return the Report of cross-validation."""
     untaught, taught = learner.cross_validate()
     labels = learner.labels
     several = np.array([(labels == label).sum() > 1 for label in labels])
     right = [(p.argmax(axis=1) == labels)[several] for p in (untaught, taught)]
     names = [*learner.model.alphabet, NO_HAND]
-    seen = find_odd(labels, untaught, taught)
-    odd = [(learner.pictures[i], names[as_letter]) for i, as_letter in seen.items()]
+    pairs = find_swapped(labels, untaught)
+    swapped = [(names[a], names[b]) for a, b in pairs if a < b]
+    seen = find_odd(labels, taught)
+    odd = [(learner.pictures[i], names[best]) for i, best in seen if (labels[i], best) not in pairs]
     return Report(*right, odd, swapped)
 
 
-def find_odd(labels, untaught, taught):
+def find_odd(labels, taught):
     """Return the numbers of pictures that contradict the others, each with what it is taken for.
 
-    Those that the network, taught by the others, is sure to be something else; and those of two
-    letters that were swapped: they agree in their mistake.
+    Those that the network, taught by the others, is sure to be something else.
     """
-    odd = {}
-    for a, b in find_swapped(labels, untaught):
-        odd |= dict.fromkeys(np.flatnonzero(labels == a).tolist(), b)
-    for i, label in enumerate(labels):
-        best = taught[i].argmax()
-        if taught[i, best] > SURE and taught[i, label] < UNLIKELY:
-            odd.setdefault(i, best)
-    return dict(sorted(odd.items()))
+    best = taught.argmax(axis=1)
+    rows = np.arange(len(labels))
+    is_odd = (taught[rows, best] > SURE) & (taught[rows, labels] < UNLIKELY)
+    return list(zip(np.flatnonzero(is_odd).tolist(), best[is_odd].tolist(), strict=True))
 
 
-def find_left_out(model, pictures):
-    """Return the pairs of letters that were swapped so certainly that they are left out.
-
-    SEVERAL pictures of each must say so, to a network that reads most other letters: of somebody
-    who signs all of them in another way it knows nothing.
-    """
-    signs = [picture for picture in pictures if picture.letter != NO_HAND]
-    labels = np.array([model.alphabet.index(picture.letter) for picture in signs])
-    untaught = np.array([read_letters(model, resize(p.image, model.size)) for p in signs])
-    is_right, counts, pairs = untaught.argmax(axis=1) == labels, np.bincount(labels), []
-    for a, b in find_swapped(labels, untaught, CERTAINLY_SWAPPED):
-        is_other = ~np.isin(labels, [a, b])
-        is_known = is_right[is_other].sum() > KNOWN * is_other.sum()
-        if a < b and counts[[a, b]].min() >= SEVERAL and is_known:
-            pairs.append((model.alphabet[a], model.alphabet[b]))
-    return pairs
-
-
-def find_swapped(labels, untaught, least=SWAPPED):
+def find_swapped(labels, untaught):
     """Return each letter whose pictures were swapped with another's, with that other, as pairs.
 
-    Both are likelier to be the other to the untaught network, together by exp(`least`) times: a
+    Both are likelier to be the other to the untaught network, together by exp(SWAPPED) times: a
     likelihood-ratio test. Somebody who signs a letter oddly is taken for another, but not that
     other for the first.
     """
@@ -464,7 +430,7 @@ def find_swapped(labels, untaught, least=SWAPPED):
     gain = means - np.diag(means)[:, None]  # of taking the letter of the row for the column's
     both = np.where(np.minimum(gain, gain.T) > 0, gain + gain.T, 0)
     best = both.argmax(axis=1)
-    is_pair = (best[best] == np.arange(len(names))) & (both.max(axis=1) > least)
+    is_pair = (best[best] == np.arange(len(names))) & (both.max(axis=1) > SWAPPED)
     return [(names[row], names[best[row]]) for row in np.flatnonzero(is_pair)]
 
 
@@ -501,8 +467,8 @@ def use_hand(model, folder=MY_HAND):
         return model, ""
     try:
         learned = load(model, folder)
-        if paths and (before := learned.pictures + learned.left_out) != len(paths):
-            counts = f"{len(paths)} pictures now, {before} when it learned"
+        if paths and learned.pictures != len(paths):
+            counts = f"{len(paths)} pictures now, {learned.pictures} when it learned"
             raise UserError(f"{printable(folder)}: {counts}")
     except (FileNotFoundError, UserError) as error:
         if not paths:
@@ -539,7 +505,6 @@ def add_pictures(source, alphabet, folder=MY_HAND):
 def save(learned, folder=MY_HAND):
     """Write what was learned to `folder`/learned.npz. Raises OSError."""
     values = {"digest": learned.digest, "pictures": learned.pictures, **learned.layers}
-    values["left_out"] = learned.left_out
     values |= {f"{LANDMARKS}.{name}": layer for name, layer in learned.landmarks.items()}
     content = io.BytesIO()
     np.savez(content, **values, **{LANDMARKS: learned.landmark_digest})
@@ -559,16 +524,15 @@ def load(model, folder=MY_HAND):
     if (current := landmark_digest()) and str(values.get(LANDMARKS, "")) != current:
         raise UserError(f"{printable(path)}: learned for another network of landmarks")
     try:
-        counts = values["pictures"], values.get("left_out", np.array(0))  # none: of old
-        if any(count.shape != () or count.dtype.kind != "i" for count in counts) or counts[0] < 1:
+        pictures = values["pictures"]
+        if pictures.shape != () or pictures.dtype.kind != "i" or pictures < 1:
             raise ValueError("no count of pictures")
         layers = pick_layers(values, "", model.path, (1, 1, model.size, model.size))
         has_landmarks = current and any(name.startswith(f"{LANDMARKS}.") for name in values)
         landmarks = pick_layers(values, f"{LANDMARKS}.", NETWORK, SHAPE) if has_landmarks else {}
     except (KeyError, ValueError) as error:
         raise damaged(path) from error
-    pictures, left_out = map(int, counts)
-    return Learned(layers, pictures, digest(model), landmarks, current, left_out)
+    return Learned(layers, int(pictures), digest(model), landmarks, current)
 
 
 def read_values(path):

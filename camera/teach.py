@@ -158,8 +158,8 @@ def list_warnings(report):
     """Yield what looks wrong about the pictures and what to do, a line each."""
     for a, b in report.swapped:
         places = f"{MY_HAND / a} and {MY_HAND / b}"
-        told = f"{a} looks like {b}, and {b} like {a}: neither is learned."
-        yield f"{told} Swap the names of {places}, or remove both, and teach again"
+        told = f"{a} looks like {b}, and {b} like {a}: if they were swapped,"
+        yield f"{told} swap the names of {places}, and teach again"
     for picture, seen in report.odd:
         shown = "shows no hand" if seen == NO_HAND else f"looks like {seen}"
         yield f"{printable(picture.path)} {shown}: remove it, and take {picture.letter} anew"
