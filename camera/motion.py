@@ -13,6 +13,7 @@ import numpy as np
 
 INDEX, LITTLE = 8, 20  # landmarks: the tips of these fingers
 STARTS_WITH = {"J": "I", "Z": "DGLX"}  # letters that the model reads in the hand that draws it
+AGAIN = 1.0  # seconds from the end of a sign until it can end again, at least
 SHORT = 0.1  # seconds over which movement is measured
 TICK = 0.035  # seconds: pictures that follow each other faster change no less
 WINDOW = 1.7  # seconds in which a sign is drawn
@@ -80,6 +81,7 @@ class Motion:
         self.fastest = np.inf  # since the last `mark`
         self.drawn = None  # the sign drawn last, until the hand moves on
         self.drawn_seen, self.has_rested = 0.0, False  # when it last had its shape; since `drawn`
+        self.last_sign, self.last_at = None, -np.inf  # the sign drawn last, and when it ended
 
     def jump(self):
         """Forget where the hand was, as when the box jumps, but not that it moved or did not."""
@@ -160,9 +162,11 @@ class Motion:
         """Return the sign that ends with the last pose, or None."""
         sign = self.find_sign(now)
         draws = {None: lambda _: False, "J": draws_j, "Z": draws_z}[sign]
-        if self.drawn or not draws(self.poses):
+        is_same = sign == self.last_sign and now - self.last_at < AGAIN
+        if self.drawn or is_same or not draws(self.poses):
             return None
         self.drawn, self.drawn_seen, self.has_rested = sign, now, False
+        self.last_sign, self.last_at = sign, now
         self.poses = deque([self.poses[-1]])  # the next sign is drawn after this one
         return sign
 

@@ -138,6 +138,13 @@ def test_j_is_read_though_its_finger_hides_behind_the_hand_at_last():
     assert signs(blurred(turned(30, seconds=0.3), 0.6, 1)) == ""
 
 
+def test_the_rest_of_a_j_is_no_second_one():
+    """Its finger hides for a moment, while the hand goes on to turn."""
+    first, last = turned(100, seconds=0.3)[:-6], turned(180, seconds=0.4, rest=0.0)[3:]
+    assert signs(blurred(first, 0.78, 1) + last) == "J"
+    assert signs(blurred(first, 0.78, 1) + turned(180)) == "JJ"
+
+
 def test_j_is_read_where_the_hand_is_lost_on_the_way():
     hands = turned(180)
     start = len(hands) // 2
