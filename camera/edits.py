@@ -12,7 +12,7 @@ from plumbing.faults import UserError
 
 PAGES = {"h": "help", "s": "signs"}  # that a key shows or hides
 BACK = "\b", "\x7f"  # what BACKSPACE gives
-PAUSE = 3.0  # seconds without a new letter after which a word has ended
+PAUSE = 5.0  # seconds without a new letter after which a word has ended
 AWAY = 1.0  # seconds without a hand after which it has, too
 HAND_SEEN = 0.5  # sum of the letters' probabilities: 95 % of images without a hand have less, and
 # 2 % of the hands whose letter is uncertain
@@ -36,8 +36,8 @@ class Editor:
     start: int = 0  # where in the text the last word begins, or a space behind that
     is_over: bool = False  # whether the hand went away since the last letter or BACKSPACE
     left_at: float = -math.inf  # when it did
-    before: tuple | None = None  # what `state` was before a suggestion was taken, or C pressed
-    undone_as: str = ""  # what to log when BACKSPACE undoes that
+    untaken: tuple | None = None  # what `state` was before a suggestion was taken just now
+    cleared: tuple | None = None  # what it was before C
     is_told: bool = True  # whether the end of the last word was
     is_spaced: bool = False  # whether the text ends with a space that no key made
     spoken: str = ""  # the last word, if it was
@@ -104,7 +104,7 @@ class Editor:
         """Change the text; `means` is of each of its letters, or of the last."""
         means = means[max(0, len(means) - len(text)) :]
         self.means = [None] * (len(text) - len(means)) + means
-        self.speller.text, self.is_spaced, self.before = text, is_spaced, None
+        self.speller.text, self.is_spaced, self.untaken = text, is_spaced, None
         self.start = self.start if self.start < len(text) else 0
 
     @property
@@ -152,9 +152,8 @@ class Editor:
     def clear(self):
         """Empty the text."""
         if self.speller.text:
-            before, undone_as = self.state, f"UNCLEAR\t{self.speller.text}"
+            self.cleared = self.state
             self.change("", [])
-            self.before, self.undone_as = before, undone_as
         self.suggestions, self.is_told, self.spoken = [], True, ""
         return ["CLEAR"]
 
@@ -163,7 +162,7 @@ class Editor:
         entries = self.end_word()
         if self.is_spaced:  # one space is enough
             self.is_spaced = False
-        elif not (self.before and self.speller.text):  # a suggestion that was taken brought one
+        elif not self.untaken:  # a suggestion that was taken brought one
             self.change(self.speller.text + " ", [*self.means, None])
             entries.append("SPACE")
         self.suggestions, self.spoken = [], ""
@@ -173,27 +172,35 @@ class Editor:
         """Put a suggestion, and a space, in the place of the last word."""
         if number >= len(self.suggestions):
             return []
-        taken, before, undone_as = self.suggestions[number], self.state, f"UNTAKE\t{self.word}"
+        taken, before = self.suggestions[number], self.state
         start = len(before[0]) - self.is_spaced - len(self.word)
         means = self.means[:start] + [None] * (len(taken) + 1)
         self.speak(taken)
         self.change(before[0][:start] + taken + " ", means)
         self.suggestions, self.is_told, self.spoken = [], True, ""
-        self.before, self.undone_as = before, undone_as
+        self.untaken = before
         return [f"TAKE\t{taken}"]
 
     def go_back(self):
-        """Take back a suggestion that was just taken, or C, or else the last letter."""
+        """Take back a suggestion that was just taken, or the last letter; of no text, C."""
         self.is_over = False
-        if self.before:
-            *before, start = self.before
-            self.change(*before)
-            self.start = start
-            self.suggest()
-            return [self.undone_as]
+        if self.untaken:
+            self.restore(self.untaken)
+            return [f"UNTAKE\t{self.word}"]
+        if self.cleared and not self.speller.text:
+            self.restore(self.cleared)
+            self.cleared = None
+            return [f"UNCLEAR\t{self.speller.text}"]
         self.change(self.speller.text[:-1], self.means[:-1])
         self.suggest()
         return ["BACKSPACE"]
+
+    def restore(self, state):
+        """Bring back what `state` was."""
+        *before, start = state
+        self.change(*before)
+        self.start = start
+        self.suggest()
 
 
 def make_editor(speller, args):
