@@ -160,6 +160,7 @@ def validate():
     add_metadata(model, {"threshold": threshold, "note": note})
     write_file(MODEL, model.SerializeToString())
     print(f"{PICTURE}: which letters it takes for which; {MODEL}: the exported model, {note}")
+    print(f"step_6_camera.py reads with {MODEL} from now on; remove it to read as before")
 
 
 def get_loaders():

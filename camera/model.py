@@ -104,7 +104,7 @@ def open_model(path=None, as_taught=True):
         from camera.learn import use_hand  # here: it takes 8 MB
 
         model, taught_by = use_hand(model)
-        note = taught_by or note  # of the model as it was
+        note = "; untaught: ".join(filter(None, [taught_by, note]))
     print(", ".join(filter(None, [f"Model: {printable(model.path)}", note])), flush=True)
     return model
 

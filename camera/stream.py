@@ -28,7 +28,7 @@ class Stream:
         is_index = source.isascii() and source.isdigit() and len(source) < 5
         self.is_camera = is_index or source.startswith("/dev/video")
         self.trouble, self.start, self.now = "", time.monotonic(), -1.0
-        self.plain = 0  # frames of one colour so far; -1 once another came
+        self.plain, self.dark = 0, ""  # frames of one colour so far, -1 once another came; a note
         if self.is_camera:
             self.origin = Camera(source)
         elif is_address(source):
@@ -55,7 +55,7 @@ class Stream:
             tell(self.origin.tell_end())
         elif isinstance(self.origin, Camera):
             for now, frame in self.read_again():
-                self.set_trouble(LOST if frame is None else "")
+                self.set_trouble(LOST if frame is None else self.dark)
                 if self.now >= 0:
                     yield now, frame
         else:
@@ -82,7 +82,7 @@ class Stream:
             is_gone = item[1] is None if item else is_gone
             if item and not is_gone:
                 seen, (moment, last) = now, item
-                self.set_trouble("")
+                self.set_trouble(self.dark)
                 yield item
             elif last is not None and not is_gone and now - seen < SILENT:
                 yield (now, last) if self.origin.is_live else (moment, None)
@@ -120,13 +120,12 @@ class Stream:
         raise UserError(f"{self.name} gives no pictures {more}: {self.origin.find_loss()}")
 
     def watch(self, frame):
-        """Print a line where all frames of a camera are black, or of another colour."""
+        """Note where all frames of a camera are black, or of another colour."""
         if self.plain >= 0:
             self.plain = self.plain + 1 if is_plain(sample_of(frame)) else -1
-            if self.plain == MOST_PLAIN and self.origin.is_live:
-                tell(
-                    f"{self.name} gives pictures of one colour: is it covered, or in use elsewhere?"
-                )
+            is_dark = self.plain >= MOST_PLAIN and self.origin.is_live
+            told = f"{self.name} gives pictures of one colour: is it covered, or in use elsewhere?"
+            self.dark = told if is_dark else ""
 
     def wait_of(self, now):
         """Return the milliseconds until the frame of this time is due: films must not run ahead."""

@@ -77,7 +77,7 @@ def teach_from_folder(model, source):
     with note_kept(model.alphabet):
         new, known = add_pictures(source, model.alphabet)
         note_left_out(source, model.alphabet)
-        more = f"; {known} that it had already" if known else ""
+        more = f"; left out as copies: {known}" if known else ""
         print(f"{number_of(new, 'new picture')} in {MY_HAND}{more}")
         learn_and_tell(model)
 
@@ -120,15 +120,14 @@ def take_pictures(stream, model, see, view, in_window):
 
 @contextlib.contextmanager
 def note_kept(alphabet):
-    """Tell how to learn from the pictures that were taken in a block, if it is cut short."""
+    """Tell what becomes of the pictures that were taken in a block, if it is cut short."""
     before = len(list_signs(MY_HAND, alphabet))
     try:
         yield
     except BaseException:
         if (new := len(list_signs(MY_HAND, alphabet)) - before) > 0:
-            command = f"python step_6_camera.py --teach --source {MY_HAND}"
-            pictures = number_of(new, "new picture")
-            print(f"{pictures} kept in {MY_HAND}, but not learned yet; to learn: {command}")
+            told = "the camera script learns from them when it starts; remove what it should not"
+            print(f"{number_of(new, 'new picture')} kept in {MY_HAND}: {told}")
         raise
 
 
@@ -156,6 +155,8 @@ def learn_and_tell(model, show_lines=lambda lines: None):
 
 def list_warnings(report):
     """Yield what looks wrong about the pictures and what to do, a line each."""
+    if len(report.after) > report.after.sum() <= report.before.sum():
+        yield f"That is no better than before: mend the pictures, or remove {MY_HAND} to forget all"
     for a, b in report.swapped:
         places = f"{MY_HAND / a} and {MY_HAND / b}"
         told = f"{a} looks like {b}, and {b} like {a}: if they were swapped,"
@@ -215,7 +216,9 @@ def draw(view, lesson):
     last = lesson.taken[-1] if lesson.taken else None
     if box:
         draw_box(pixels, box, lesson.progress, AMBER)
-    words = view.trouble or f"{lesson.letter}: {lesson.wish or 'sign it and hold still'}"
+    seen = lesson.of_letter[-1].read_as if lesson.of_letter else ""
+    asked = f"{lesson.letter}, not {seen}" if seen else lesson.letter
+    words = view.trouble or f"{asked}: {lesson.wish or 'sign it and hold still'}"
     draw_advice(pixels, words if lesson.letter else "Done", WHITE)
     width = pixels.shape[1]
     if lesson.letter in (signs := load_signs(PANEL)):

@@ -242,7 +242,7 @@ def test_validate_says_what_passes_at_the_threshold_in_the_model(validated):
 def test_last_line_says_how_well_the_model_reads(validated):
     folder, _, lines = validated
     note = load_model(folder / "signlanguage.onnx").note
-    assert lines[-1].endswith(f"signlanguage.onnx: the exported model, {note}")
+    assert lines[-2].endswith(f"signlanguage.onnx: the exported model, {note}")
 
 
 def test_export_keeps_the_contract(validated):
