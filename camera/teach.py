@@ -217,7 +217,7 @@ def draw(view, lesson):
     if box:
         draw_box(pixels, box, lesson.progress, AMBER)
     seen = lesson.of_letter[-1].read_as if lesson.of_letter else ""
-    asked = f"{lesson.letter}, not {seen}" if seen else lesson.letter
+    asked = f"{lesson.letter}, read as {seen}" if seen else lesson.letter
     words = view.trouble or f"{asked}: {lesson.wish or 'sign it and hold still'}"
     draw_advice(pixels, words if lesson.letter else "Done", WHITE)
     width = pixels.shape[1]

@@ -233,7 +233,7 @@ def test_a_misread_letter_is_asked_for_in_other_ways(workdir, hands, in_window, 
     done = in_window(frames_of(hands, "Y", 10))
     assert done.stdout.count("\tA\t") == 5  # shown Y, it is asked for A
     for wish in ("come closer", "go back a little", "tilt it a little", "turn it a little"):
-        assert f"A: {wish}" in words
+        assert f"A, read as Y: {wish}" in words
     assert "5 of 5" in " ".join(words)
 
 
