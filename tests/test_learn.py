@@ -151,12 +151,14 @@ def test_gradients_are_those_of_the_loss():
 # ---------------------------------------------------------------- pictures that contradict
 
 
-@pytest.mark.parametrize(("a", "b"), ["BL", "DH", "DY", "KP"])
-def test_swapped_letters_are_named_and_learned_as_they_are(model, moments, a, b):
+@pytest.mark.parametrize("pairs", [("BL", "DH", "KP"), ("DY",)])
+def test_swapped_letters_are_named_and_learned_as_they_are(model, moments, pairs):
     """Somebody may sign so: only a person can tell."""
-    learned, report = learn.learn(model, to_pictures(moments | {a: moments[b], b: moments[a]}))
-    assert (report.swapped, report.odd, learned.pictures) == ([(a, b)], [], 72)
-    exams = to_pictures({a: moments[b], b: moments[a]}, slice(3, 6))
+    swapped = {a: moments[b] for pair in pairs for a, b in (pair, pair[::-1])}
+    learned, report = learn.learn(model, to_pictures(moments | swapped))
+    assert report.swapped == [tuple(pair) for pair in pairs]
+    assert (report.odd, learned.pictures) == ([], 72)
+    exams = to_pictures(swapped, slice(3, 6))
     images, letters = [p.image for p in exams], [p.letter for p in exams]
     assert share_right(model, images, letters) < 0.2
     assert share_right(learn.taught(model, learned), images, letters) > 0.8
