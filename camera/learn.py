@@ -407,7 +407,7 @@ def make_report(learner):
 
 
 def find_odd(labels, taught):
-    """Return the numbers of pictures that contradict the others, each with what it is taken for.
+    """Return pairs: the number of a picture that contradicts the others, what it is taken for.
 
     Those that the network, taught by the others, is sure to be something else.
     """

@@ -24,7 +24,7 @@ import numpy as np
 
 from camera.hand import FOLDER, LETTERS_NETWORK, Hand, SmoothBox, box_of_landmarks, open_network
 from camera.model import ALPHABET, load_model, to_probabilities
-from camera.motion import Motion
+from camera.motion import STARTS_WITH, Motion
 from camera.speller import Speller
 from plumbing.faults import UserError, run
 from plumbing.flags import bounded
@@ -105,12 +105,8 @@ def watch(pose):
     box = SmoothBox()
     for number, landmarks in enumerate(pose.landmarks):
         now = number / FPS
-        yield (
-            now,
-            Hand(
-                landmarks, 1.0, float(pose.is_right), box.update(box_of_landmarks(landmarks), now)
-            ),
-        )
+        square = box.update(box_of_landmarks(landmarks), now)
+        yield now, Hand(landmarks, 1.0, float(pose.is_right), square)
 
 
 def measure_words(network, poses, model, count, seed):
@@ -134,30 +130,25 @@ def measure_words(network, poses, model, count, seed):
     )
 
 
-def find_signs(pose, image):
+def find_signs(pose):
     """Return the J and Z that are read in a film."""
-    motion = Motion()
+    motion, image = Motion(), np.zeros((28, 28), np.uint8)  # it wants one, and follows the hand
     return "".join(motion.update(now, image, hand) or "" for now, hand in watch(pose))
 
 
 def measure_signs(poses):
     """Print how many J and Z are found, and which films of other letters have some."""
-    found, drawn, false, image = (
-        {"J": 0, "Z": 0},
-        {"J": 0, "Z": 0},
-        [],
-        np.zeros((28, 28), np.uint8),
-    )
-    for pose in poses:
-        signs, letter = find_signs(pose, image), pose.letter
-        if letter in drawn and pose.language in ALIKE:
-            drawn[letter], found[letter] = drawn[letter] + 1, found[letter] + (letter in signs)
-        elif letter not in drawn and signs:
-            false.append(f"{pose.language} {letter} read {signs}")
-    for letter, count in drawn.items():
-        print(f"{letter}: {found[letter]}/{count} found")
-    others = sum(pose.letter not in drawn for pose in poses)
-    print(f"J or Z in {len(false)} of {others} films of other letters", *false, sep=", ")
+    signs = [find_signs(pose) for pose in poses]
+    for letter in STARTS_WITH:
+        found = [
+            letter in read
+            for pose, read in zip(poses, signs, strict=True)
+            if pose.letter == letter and pose.language in ALIKE
+        ]
+        print(f"{letter}: {sum(found)}/{len(found)} found")
+    others = [pair for pair in zip(poses, signs, strict=True) if pair[0].letter not in STARTS_WITH]
+    false = [f"{pose.language} {pose.letter} read {read}" for pose, read in others if read]
+    print(f"J or Z in {len(false)} of {len(others)} films of other letters", *false, sep=", ")
 
 
 def parse_args(argv=None):
