@@ -2,6 +2,7 @@
 that fails as real ones do. conftest.py gives the fixtures to all tests."""
 
 import subprocess
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -124,13 +125,13 @@ def video(tmp_path_factory):
 
 
 @pytest.fixture
-def start(capsys):
-    """A function that runs the script in this process, and answers as `subprocess.run` does."""
+def start_script(capsys):
+    """A function that runs a script in this process, and answers as `subprocess.run` does."""
 
-    def run(*arguments):
+    def run(script, *arguments):
         status = 0
         try:
-            faults.run(lambda: step_6_camera.main([*map(str, arguments)]))
+            faults.run(lambda: script.main([*map(str, arguments)]))
         except SystemExit as ended:
             status = ended.code
         out, err = capsys.readouterr()
@@ -139,6 +140,12 @@ def start(capsys):
         return subprocess.CompletedProcess(arguments, status, out, err)
 
     return run
+
+
+@pytest.fixture
+def start(start_script):
+    """A function that runs the camera script in this process."""
+    return partial(start_script, step_6_camera)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from camera_fixtures import (  # noqa: F401  # fixtures
     model_path,
     play,
     start,
+    start_script,
     video,
     window,
     words,

@@ -6,9 +6,10 @@ from pathlib import Path
 import cv2
 import pytest
 from camera_fixtures import ALPHABET, sign
-from conftest import assert_one_line, shell
+from conftest import assert_one_line
 from test_pictures import HEIC
 
+import step_4_evaluate
 from camera.learn import list_signs
 from camera.letter_folders import explain_folder, read_letter_folders, read_signs
 from plumbing.faults import UserError
@@ -87,18 +88,17 @@ def wrong(request, workdir):
     return request.param, told
 
 
-def test_a_folder_without_pictures_of_letters_is_told_by_its_cause(wrong):
+def test_a_folder_without_pictures_of_letters_is_told_by_its_cause(wrong, start_script):
     folder, told = wrong
-    done = shell("step_4_evaluate.py", "--photos", folder)
-    assert_one_line(done, 1, f"step_4_evaluate.py: {told}")
+    assert_one_line(start_script(step_4_evaluate, "--photos", folder), 1, f": {told}")
 
 
-def test_teaching_tells_the_same(wrong):
+def test_teaching_tells_the_same(wrong, start):
     folder, told = wrong
     if folder in ("none", "own.zip"):
         return  # no folder, so it may be a film
-    done = shell("step_6_camera.py", "--teach", "--source", folder, "--headless")
-    assert_one_line(done, 1, f"step_6_camera.py: {told.removesuffix(' or SOURCE/A/')}")
+    done = start("--teach", "--source", folder, "--headless")
+    assert_one_line(done, 1, f": {told.removesuffix(' or SOURCE/A/')}")
     assert not Path("my_hand").exists()
 
 
