@@ -201,3 +201,23 @@ def test_numbers_out_of_bounds_and_empty_names_are_refused():
             parse(text)
     with pytest.raises(argparse.ArgumentTypeError, match="an empty name"):
         flags.nonempty("")
+
+
+@pytest.mark.parametrize(
+    ("typed", "question"),
+    [
+        ("--folow", "; did you mean --follow?"),
+        ("--sorce=x -flow", "; did you mean --source --follow?"),
+        ("--source x --sorce y", "; did you mean --source?"),
+        ("--xyz folow", ""),
+    ],
+)
+def test_a_mistyped_flag_is_asked_about(capsys, typed, question):
+    parser = flags.Parser()
+    parser.add_argument("--follow", action="store_true")
+    parser.add_argument("--source")
+    with pytest.raises(SystemExit, match="2"):
+        parser.parse_args(typed.split())
+    unknown = typed.removeprefix("--source x ")
+    told = f"error: unrecognized arguments: {unknown}{question}\n"
+    assert capsys.readouterr().err.endswith(told)

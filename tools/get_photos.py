@@ -14,7 +14,6 @@ stopped.
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
 
 # isort: split
-import argparse
 import contextlib
 import csv
 import gzip
@@ -36,7 +35,7 @@ import numpy as np
 from plumbing.download import download
 from plumbing.faults import UserError, run
 from plumbing.files import write_file
-from plumbing.flags import nonempty
+from plumbing.flags import Parser, nonempty
 from plumbing.progress import Progress
 from plumbing.sign_mnist import DATA, HEADER
 from step_2_dataset import LETTERS, SIZE
@@ -150,7 +149,7 @@ def to_image(grey):
 
 
 def parse_args(argv):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "--crops", metavar="DIR", type=nonempty, help="read crops from this folder, fetch nothing"
     )

@@ -21,7 +21,6 @@ does with --follow, and counts how letters go wrong: camera/words.py has these s
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
 
 # isort: split
-import argparse
 import os
 import time
 from collections import Counter
@@ -38,7 +37,7 @@ from camera.pictures import list_pictures, read_picture
 from camera.speller import Speller
 from camera.words import Lattice, Read, build, load_vocabulary, spread
 from plumbing.faults import UserError, printable, run
-from plumbing.flags import bounded
+from plumbing.flags import Parser, bounded
 from step_6_camera import classify
 from tools.measure_spelling import draw_frames, read_film
 from tools.render_films import STARTS_WITH
@@ -259,7 +258,7 @@ def count_faults(pairs):
 
 
 def parse_args(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("photos", metavar="PHOTOS", nargs="?", help="pictures by source and letter")
     add("--films", type=bounded(int, 1, 10**5), help="measure so many rendered films instead")
