@@ -60,8 +60,11 @@ def parse_args(argv=None):
 def find_pictures(parser, source, teach):
     """Return the pictures that --source names to be read; none of a camera or a film.
 
-    Ends with status 2 for a single picture to teach by. Raises UserError for a folder without any.
+    Ends with status 2 for a negative number, and for a single picture to teach by. Raises UserError
+    for a folder without any.
     """
+    if source.startswith("-") and source[1:].isdigit():
+        parser.error(f"--source {source}: cameras are numbered from 0")
     if source.isdigit():  # a camera, also where a folder is called so
         return []
     pictures, is_folder = list_pictures(source), os.path.isdir(source)

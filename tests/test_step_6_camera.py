@@ -343,6 +343,12 @@ def test_wrong_usage_is_status_2(arguments, workdir, start):
     assert Path("v.avi").read_text() == Path("m.onnx").read_text() == "of last week"
 
 
+def test_a_negative_number_is_no_camera(start):
+    done = start("--source", "-1")
+    assert done.returncode == 2
+    assert done.stderr.endswith("error: --source -1: cameras are numbered from 0\n")
+
+
 def test_help_tells_flags_and_keys(start):
     done = start("--help")
     assert done.returncode == 0
