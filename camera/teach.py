@@ -16,7 +16,7 @@ from camera import learn
 from camera.background import run_ahead
 from camera.edits import HAND_SEEN
 from camera.hand import crop_square
-from camera.learn import add_pictures, list_signs, number_of, read_pictures
+from camera.learn import add_pictures, list_signs, read_pictures
 from camera.lesson import EXTRA, Lesson
 from camera.letter_folders import MY_HAND, NO_HAND, note_left_out
 from camera.model import read_letters
@@ -42,7 +42,7 @@ from camera.view import (
     write,
 )
 from camera.window import is_open, show
-from plumbing.faults import printable
+from plumbing.faults import number_of, printable
 from plumbing.files import write_file
 
 PICTURE_SIDE = 112  # pixels of a picture that is kept: four of them for one that the model sees
