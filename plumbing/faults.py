@@ -207,4 +207,4 @@ def printable(name):
 
 def number_of(count, what):
     """Say a number of things: "1 picture", "2,000 pictures"."""
-    return f"{count:,} {what}" + "s" * (count != 1)
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT
 
 from plumbing import flags
-from plumbing.faults import UserError
+from plumbing.faults import UserError, number_of
 from plumbing.files import require_file, whole_file, write_file
 
 
@@ -221,3 +221,8 @@ def test_a_mistyped_flag_is_asked_about(capsys, typed, question):
     unknown = typed.removeprefix("--source x ")
     told = f"error: unrecognized arguments: {unknown}{question}\n"
     assert capsys.readouterr().err.endswith(told)
+
+
+def test_one_thing_is_not_called_several():
+    told = [number_of(count, "picture") for count in (0, 1, 2, 2000)]
+    assert told == ["0 pictures", "1 picture", "2 pictures", "2,000 pictures"]

@@ -33,7 +33,7 @@ import cv2
 import numpy as np
 
 from plumbing.download import download
-from plumbing.faults import UserError, run
+from plumbing.faults import UserError, number_of, run
 from plumbing.files import write_file
 from plumbing.flags import Parser, nonempty
 from plumbing.progress import Progress
@@ -198,7 +198,8 @@ def read_table(path):
 def describe_fault(row):
     """Say what is wrong with a row of the table, a list of str; None if nothing is."""
     if len(row) != len(PATTERNS):
-        return f"{len(row)} values instead of {len(PATTERNS)} ({', '.join(PATTERNS)})"
+        values = number_of(len(row), "value")
+        return f"{values} instead of {len(PATTERNS)} ({', '.join(PATTERNS)})"
     for (name, pattern), value in zip(PATTERNS.items(), row, strict=True):
         if not re.fullmatch(pattern, value):
             return f"{name} is {value[:80]!r}"

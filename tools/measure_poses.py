@@ -25,7 +25,7 @@ from camera.hand import FOLDER, LETTERS_NETWORK, Hand, SmoothBox, box_of_landmar
 from camera.model import ALPHABET, load_model, to_probabilities
 from camera.motion import STARTS_WITH, Motion
 from camera.speller import Speller
-from plumbing.faults import UserError, run
+from plumbing.faults import UserError, number_of, run
 from plumbing.flags import Parser, bounded
 from tools.edit_distance import edits
 
@@ -124,8 +124,8 @@ def measure_words(network, poses, model, count, seed):
         sums, whole = sums + edits(word, speller.text), whole + (speller.text == word)
     right, wrong, lost, added = sums
     print(
-        f"{count} words of {LENGTH} letters: {whole} whole; letters: right {right}, wrong {wrong}, "
-        f"lost {lost}, added {added}"
+        f"{number_of(count, 'word')} of {LENGTH} letters: {whole} whole; letters: right {right}, "
+        f"wrong {wrong}, lost {lost}, added {added}"
     )
 
 

@@ -32,7 +32,7 @@ from camera.hand import HandFinder, agree
 from camera.learn_landmarks import SIDE, enlarge
 from camera.model import average_views, load_model, temper, to_probabilities
 from camera.pictures import list_pictures, read_picture
-from plumbing.faults import UserError, printable, run
+from plumbing.faults import UserError, number_of, printable, run
 from plumbing.flags import Parser, bounded, nonempty
 
 COLUMNS = ("untaught", "taught", "moved", "mirrored", "others", "", "refused", "", "found")
@@ -47,7 +47,8 @@ def main(argv=None):
     sources, empty = read_sources(args.photos, model)
     rooms = see(model, finder, empty)
     for count in args.pictures:
-        print(f"{printable(model.path)}, {count} picture(s) of each of {args.letters} letters")
+        counted = number_of(count, "picture"), number_of(args.letters, "letter")
+        print(f"{printable(model.path)}, {' of each of '.join(counted)}")
         print(f"{'source':16}" + "".join(f"{c:>9}" for c in (*COLUMNS, "seconds")))
         rows = []
         for name, pictures in sources.items():
