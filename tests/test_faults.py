@@ -10,7 +10,7 @@ from conftest import ROOT
 
 from plumbing import flags
 from plumbing.faults import UserError, number_of
-from plumbing.files import require_file, whole_file, write_file
+from plumbing.files import require_file, whole_file, write_file, write_new_file
 
 
 def write_script(folder, body):
@@ -148,6 +148,16 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
         write_in_vain()
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"file": b"old"}
     write_file(tmp_path / "file", b"new")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"file": b"new"}
+
+
+def test_a_new_file_takes_the_place_of_none(tmp_path, monkeypatch):
+    write_new_file(tmp_path / "file", b"new")
+    with pytest.raises(FileExistsError):
+        write_new_file(tmp_path / "file", b"newer")
+    monkeypatch.setattr("plumbing.files.write_file", lambda path, content: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        write_new_file(tmp_path / "other", b"new")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"file": b"new"}
 
 

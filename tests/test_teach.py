@@ -5,6 +5,8 @@ import shutil
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -270,6 +272,14 @@ def test_one_letter_alone_can_be_taught(workdir, hands, letters):
     done = shell("step_6_camera.py", "--teach", "--source", "signs")
     assert done.returncode == 0, done.stderr
     assert f"Taught by {3 * len(letters)} pictures" in done.stdout
+
+
+def test_lessons_at_once_keep_all_their_pictures(workdir, hands):
+    crops = [cv2.cvtColor(hand, cv2.COLOR_GRAY2BGR) for hand in hands[0]] * 20
+    with ThreadPoolExecutor(8) as pool:
+        paths = [*pool.map(partial(teach.keep_picture, "A"), crops)]
+    assert sorted(paths) == sorted(learn.MY_HAND.glob("A/*"))
+    assert len(set(paths)) == 200
 
 
 @pytest.mark.parametrize("is_file", [True, False])
