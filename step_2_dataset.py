@@ -12,7 +12,6 @@ environment variable SIGN_MNIST_DIR names, else from the internet.
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
 
 # isort: split
-import argparse
 import copy
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from camera.letter_folders import read_signs
 from plumbing.affine import draw_affine, uniform
 from plumbing.faults import run
 from plumbing.figures import draw_samples, save_samples
-from plumbing.flags import nonempty
+from plumbing.flags import Parser, nonempty
 from plumbing.loaders import mix
 from plumbing.near_duplicates import hold_out
 from plumbing.sign_mnist import (
@@ -215,7 +214,7 @@ def load_trainset(names, extra, **options):
 
 
 def parse_args(argv):
-    parser = argparse.ArgumentParser(description="Get the data, read it and show it.")
+    parser = Parser(description="Get the data, read it and show it.")
     what = "copy sign_mnist_train.csv and sign_mnist_test.csv from this folder, checked, to data/"
     parser.add_argument("--from", dest="source", type=nonempty, metavar="DIR", help=what)
     return parser.parse_args(argv)

@@ -16,7 +16,6 @@ DIR/SOURCE/LETTER/, and no_hand/, which should be refused; mistakes.png shows it
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
 
 # isort: split
-import argparse
 import io
 import os
 import warnings
@@ -34,6 +33,7 @@ from plumbing import reports
 from plumbing.cores import threads_beside_others
 from plumbing.faults import UserError, run
 from plumbing.files import write_file
+from plumbing.flags import Parser
 from plumbing.onnx_files import add_metadata, name_features
 from plumbing.sign_mnist import SETS, WITHOUT_HAND, available_sets, find_data
 from step_2_dataset import LETTERS, MEAN, NO_HAND, SIZE, STD, SignLanguageMNIST
@@ -199,7 +199,7 @@ def measure_all(runtime, net, loaders):
 
 
 def parse_args(argv=None):
-    parser = argparse.ArgumentParser(description="Evaluate checkpoint.pth and export it.")
+    parser = Parser(description="Evaluate checkpoint.pth and export it.")
     add_photo_flags(parser)
     return check_photo_flags(parser, parser.parse_args(argv))
 

@@ -128,7 +128,7 @@ def spell(args, model, finder):
         mirror = stream.is_camera if args.mirror is None else args.mirror
         title = printable(Path(stream.name).name)
         view = View(speller, args.box, mirror, title, finder=finder, editor=editor)
-        stack.callback(print_text, view)
+        stack.callback(print_text, view, args.headless)
         stack.callback(lambda: log(logs, speller.now, *editor.finish()))
         spell_stream(stream, model, view, logs, recorder, not args.headless)
 

@@ -10,7 +10,7 @@ from camera.recorder import CODECS
 from camera.speller import HOLD
 from camera.view import KEYS
 from plumbing.faults import UserError
-from plumbing.flags import bounded
+from plumbing.flags import Parser, bounded
 
 BOX_SHARE = 0.7  # of the frame's shorter side: a hand at arm's length fills the box
 SIGNED = """signs that move, in 0.4 to 1.5 seconds; they are read where the hand is followed:
@@ -21,7 +21,7 @@ SIGNED = """signs that move, in 0.4 to 1.5 seconds; they are read where the hand
 def parse_args(argv=None):
     """Parse the flags of step 6; `pictures` are those that --source names."""
     keys = "\n".join(f"  {key:<12}{meaning}" for key, meaning in KEYS.items())
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Read the letters that a hand spells before the camera.",
         epilog=f"keys:\n{keys}\n\n{SIGNED}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -60,8 +60,11 @@ def parse_args(argv=None):
 def find_pictures(parser, source, teach):
     """Return the pictures that --source names to be read; none of a camera or a film.
 
-    Ends with status 2 for a single picture to teach by. Raises UserError for a folder without any.
+    Ends with status 2 for a negative number, and for a single picture to teach by. Raises UserError
+    for a folder without any.
     """
+    if source.startswith("-") and source[1:].isdigit():
+        parser.error(f"--source {source}: cameras are numbered from 0")
     if source.isdigit():  # a camera, also where a folder is called so
         return []
     pictures, is_folder = list_pictures(source), os.path.isdir(source)

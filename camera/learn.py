@@ -51,7 +51,7 @@ from camera.learn_landmarks import NETWORK, SHAPE, landmark_digest, learn_landma
 from camera.letter_folders import MY_HAND, NO_HAND, explain_folder, list_letters
 from camera.model import ALPHABET, ROOT, average_views, open_session
 from camera.pictures import name_unread, read_picture
-from plumbing.faults import UserError, in_a_line, printable
+from plumbing.faults import UserError, in_a_line, number_of, printable
 from plumbing.files import require_file, write_file
 from plumbing.read_csv import number_lines
 
@@ -137,11 +137,6 @@ class Report:
         return f"Of {n} pictures left out while learning, it reads {after}; untaught, {before}"
 
 
-def number_of(count, what):
-    """Say a number of things: "1 picture", "2 pictures"."""
-    return f"{count} {what}" + "s" * (count != 1)
-
-
 # ---------------------------------------------------------------- pictures
 
 
@@ -153,7 +148,7 @@ def list_signs(folder, alphabet):
 def read_pictures(folder, alphabet):
     """Return the pictures in `folder`/LETTER/, a list of Picture sorted by letter and name.
 
-    Raises UserError if there are none, or if one cannot be read.
+    Prints the names of those that cannot be read. Raises UserError if there are no others.
     """
     pictures, unread = [], []
     for path, letter in list_signs(folder, alphabet):
@@ -163,10 +158,11 @@ def read_pictures(folder, alphabet):
         else:
             grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
             pictures.append(Picture(path, letter, crop_middle(grey)))
-    if unread:
-        raise UserError(f"{name_unread(unread)}; remove them")
     if not any(picture.letter != NO_HAND for picture in pictures):
-        raise UserError(explain_folder(folder, alphabet, has_sources=False))
+        advice = "; remove them" if unread else ""
+        raise UserError(explain_folder(folder, alphabet, has_sources=False) + advice)
+    if unread:
+        print(f"{name_unread(unread)}; the others are used", flush=True)
     return pictures
 
 
@@ -466,17 +462,21 @@ def use_hand(model, folder=MY_HAND):
     if not paths and not Path(folder, LEARNED).exists():
         return model, ""
     try:
-        learned = load(model, folder)
-        if paths and learned.pictures != len(paths):
-            counts = f"{len(paths)} pictures now, {learned.pictures} when it learned"
-            raise UserError(f"{printable(folder)}: {counts}")
+        learned, reason = load(model, folder), ""
     except (FileNotFoundError, UserError) as error:
         if not paths:
             raise
-        print(f"{in_a_line(error)}: it learns anew", flush=True)
-        learned, _ = learn(model, read_pictures(folder, model.alphabet), trials=False)
-        with contextlib.suppress(OSError):  # in a folder that cannot be written to, every time
-            save(learned, folder)
+        learned, reason = None, in_a_line(error)
+    if paths and (reason or learned.pictures != len(paths)):
+        pictures = read_pictures(folder, model.alphabet)  # without those that cannot be read
+        if learned and learned.pictures != len(pictures):
+            counts = f"{number_of(len(pictures), 'picture')} now, {learned.pictures}"
+            reason = f"{printable(folder)}: {counts} when it learned"
+        if reason:
+            print(f"{reason}: it learns anew", flush=True)
+            learned, _ = learn(model, pictures, trials=False)
+            with contextlib.suppress(OSError):  # in a folder that cannot be written to, every time
+                save(learned, folder)
     return taught(model, learned), learned.tell(folder)
 
 
@@ -484,7 +484,7 @@ def add_pictures(source, alphabet, folder=MY_HAND):
     """Copy the pictures of `source`/LETTER/ to `folder`/LETTER/, each once, however often it comes.
 
     They keep their names where these are free. Returns how many were new, and how many were there
-    already. Raises UserError if there are none, or if one cannot be read.
+    already. Raises UserError if none can be read.
     """
     pictures = read_pictures(source, alphabet)
     there = {(digest_file(path), letter) for path, letter in list_signs(folder, alphabet)}

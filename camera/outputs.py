@@ -6,6 +6,8 @@ import sys
 from camera.recorder import Recorder
 from plumbing.files import growing_file
 
+HINT = "No letter was read in the middle of the picture; with --follow the box goes to the hand"
+
 
 @contextlib.contextmanager
 def open_outputs(args, stream):
@@ -31,7 +33,13 @@ def log(files, now, *entries):
             print(f"{now:.2f}\t{entry}", file=file, flush=True)
 
 
-def print_text(view):
-    """Print the text that a camera.view.View has, if any frame came."""
-    if view.frame is not None:
-        print("Spelled:", view.speller.text or "nothing")
+def print_text(view, gives_hint):
+    """Print the text that a camera.view.View has, if any frame came.
+
+    With `gives_hint`, and where nothing was read in the centred box, tell of --follow before it.
+    """
+    if view.frame is None:
+        return
+    if gives_hint and not view.speller.text and not view.finder:
+        print(HINT)
+    print("Spelled:", view.speller.text or "nothing")

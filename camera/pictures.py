@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from plumbing.contents import DECODED, FILMS, OTHERS, UNDECODED, describe, kind_of, read_head
-from plumbing.faults import UserError, printable, silent
+from plumbing.faults import UserError, number_of, printable, silent
 
 LARGEST = 2**28  # bytes of a picture
 TRIM = 0.02  # share of a crop that may be given up for speed
@@ -89,7 +89,8 @@ def name_unread(paths):
     advice = sorted({describe(head) for head in heads if kind_of(head) not in (None, *DECODED)})
     missing = ["no such file"] if len(paths) == 1 and not os.path.lexists(paths[0]) else []
     reasons = f" ({'; '.join(advice + missing)})" if advice or missing else ""
-    return f"{len(paths)} picture(s) could not be read: {', '.join(names)}{more}{reasons}"
+    counted = number_of(len(paths), "picture")
+    return f"{counted} could not be read: {', '.join(names)}{more}{reasons}"
 
 
 # ---------------------------------------------------------------- reading

@@ -5,6 +5,7 @@ them, and is used from then on.
 """
 
 import contextlib
+import itertools
 import os
 import textwrap
 from pathlib import Path
@@ -16,7 +17,7 @@ from camera import learn
 from camera.background import run_ahead
 from camera.edits import HAND_SEEN
 from camera.hand import crop_square
-from camera.learn import add_pictures, list_signs, number_of, read_pictures
+from camera.learn import add_pictures, list_signs, read_pictures
 from camera.lesson import EXTRA, Lesson
 from camera.letter_folders import MY_HAND, NO_HAND, note_left_out
 from camera.model import read_letters
@@ -42,8 +43,8 @@ from camera.view import (
     write,
 )
 from camera.window import is_open, show
-from plumbing.faults import printable
-from plumbing.files import write_file
+from plumbing.faults import number_of, printable
+from plumbing.files import write_new_file
 
 PICTURE_SIDE = 112  # pixels of a picture that is kept: four of them for one that the model sees
 LINE, ROW, LINES = 64, 28, 15  # letters, pixels, lines of text that fit over a frame
@@ -187,11 +188,12 @@ def keep_picture(letter, crop):
     """Write a picture of a letter to the first name that is free; return its path."""
     folder = Path(MY_HAND, letter)
     folder.mkdir(parents=True, exist_ok=True)
-    number = 1
-    while (path := folder / f"{number:03d}.png").exists():
-        number += 1
-    write_file(path, cv2.imencode(".png", shrink(crop, PICTURE_SIDE))[1].tobytes())
-    return path
+    content = cv2.imencode(".png", shrink(crop, PICTURE_SIDE))[1].tobytes()
+    for number in itertools.count(1):
+        path = folder / f"{number:03d}.png"
+        with contextlib.suppress(FileExistsError):  # another lesson may take it at this moment
+            write_new_file(path, content)
+            return path
 
 
 def handle_lesson_key(key, lesson):

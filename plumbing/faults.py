@@ -203,3 +203,8 @@ def in_a_line(error):
 def printable(name):
     """Return a name, with escapes where it has line breaks or bytes that are no text."""
     return str(name) if str(name).isprintable() else ascii(str(name))
+
+
+def number_of(count, what):
+    """Say a number of things: "1 picture", "2,000 pictures"."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -6,6 +6,7 @@ import os
 
 import numpy as np
 
+from plumbing.faults import number_of
 from plumbing.files import write_file
 
 
@@ -28,7 +29,8 @@ def save_confusion(path, matrices, letters):
         mistakes = matrix.sum() - np.trace(matrix)
         shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
         axes = figure.add_subplot(1, len(matrices), number, xlabel="read as", ylabel="signed")
-        axes.set_title(f"{name}: {mistakes:,} mistakes in {matrix.sum():,} validation images")
+        counted = number_of(mistakes, "mistake"), number_of(matrix.sum(), "validation image")
+        axes.set_title(f"{name}: {' in '.join(counted)}")
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         axes.set_xticks(range(len(letters)), letters)
         axes.set_yticks(range(len(letters)), letters)

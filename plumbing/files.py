@@ -109,3 +109,16 @@ def write_file(path, content):
         except OSError as error:  # a full disk: Python does not say where
             error.filename = draft
             raise
+
+
+def write_new_file(path, content):
+    """Do as `write_file` for a file that is not there yet.
+
+    Raises FileExistsError where it is, even if another process makes it at the same moment.
+    """
+    path.touch(exist_ok=False)
+    try:
+        write_file(path, content)
+    finally:
+        if path.stat().st_size == 0:  # it failed
+            path.unlink()

@@ -1,7 +1,25 @@
-"""Types of flags for argparse."""
+"""The parser of all scripts' flags, and types of flags."""
 
 import argparse
+from difflib import get_close_matches
 from functools import partial
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that tells which flag may be meant by a mistyped one."""
+
+    def parse_args(self, args=None, namespace=None):
+        known, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{self.suggest(unknown)}")
+        return known
+
+    def suggest(self, unknown):
+        """Return a question after the flags that are like unknown arguments, "" for none."""
+        flags = [flag[2:] for flag in self._option_string_actions if flag.startswith("--")]
+        typed = [word.split("=")[0].lstrip("-") for word in unknown if word.startswith("-")]
+        meant = [f"--{flag}" for name in typed for flag in get_close_matches(name, flags, 1)]
+        return f"; did you mean {' '.join(meant)}?" if meant else ""
 
 
 def bounded(kind, low, high, above=False):
@@ -33,7 +51,7 @@ def nonempty(text):
 
 def training_parser(description, images, batch_size, learning_rate):
     """Build a parser of the flags of step 3 and tools/distill.py, whose defaults are given."""
-    parser = argparse.ArgumentParser(description=description)
+    parser = Parser(description=description)
     add, whole = parser.add_argument, partial(bounded, int)
     more = {"nargs": "+", "action": "extend", "default": [], "type": nonempty}
     add("--data", **more, metavar="PATH", help="train on these csv files or folders, too")

@@ -14,7 +14,7 @@ from operator import itemgetter
 import numpy as np
 
 from plumbing.contents import describe, read_head
-from plumbing.faults import UserError
+from plumbing.faults import UserError, number_of
 from plumbing.table_columns import MANY, find_columns, is_row, name_columns
 from plumbing.table_faults import find_fault
 
@@ -124,7 +124,7 @@ def read_rows(path, form, labels, max_lines):
             if len(row) != form.width:
                 cut = len(row) < form.width and next(lines, None) is None
                 end = "; the file ends there: is it whole?" if cut else ""
-                found = f"{len(row)} values instead of {form.width}"
+                found = f"{number_of(len(row), 'value')} instead of {form.width}"
                 raise UserError(f"{path}, line {number}: {found}{end}")
             label, *pixels = pick(row)
             if form.has_letters:

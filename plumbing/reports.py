@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from plumbing.faults import UserError, printable
+from plumbing.faults import UserError, number_of, printable
 from plumbing.figures import save_confusion, save_grid
 from plumbing.sign_mnist import PHOTOS, RENDERED, available_sets
 
@@ -40,16 +40,15 @@ def choose_threshold(probabilities, labels):
 
 def accuracy_text(right, total):
     """Return the accuracy in per cent, and what it is made of."""
-    return (
-        f"{100 * right / total:.2f} ({right:,.0f}/{total:,} right, {total - right:,.0f} mistakes)"
-    )
+    mistakes = number_of(int(total - right), "mistake")
+    return f"{100 * right / total:.2f} ({right:,.0f}/{total:,} right, {mistakes})"
 
 
 def note_text(outputs, labels, name):
     """Return a note for a model on how well it reads the letters of a data set's test images."""
     hands = labels < outputs.shape[1]
     share = 100 * (outputs.argmax(axis=1) == labels)[hands].mean()
-    return f"reads {share:.1f} % of {hands.sum():,} test images ({name})"
+    return f"reads {share:.1f} % of {number_of(hands.sum(), 'test image')} ({name})"
 
 
 def confusion_matrix(outputs, labels):
@@ -99,7 +98,7 @@ def print_photos(path, photos, threshold, letters, picture):
     """
     paths, labels, seen, probabilities = map(np.array, zip(*photos, strict=True))
     hands = labels < len(letters)
-    print(f"{printable(path)}: {hands.sum():,} hands, {(~hands).sum():,} without")
+    print(f"{printable(path)}: {number_of(hands.sum(), 'hand')}, {(~hands).sum():,} without")
     print_sources(paths[hands], probabilities[hands], labels[hands])
     print_letters("photos", confusion_matrix(probabilities, labels), letters)
     print_accepted(threshold, probabilities, labels)

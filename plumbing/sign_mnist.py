@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from plumbing.download import download, extract
-from plumbing.faults import UserError, in_a_line
+from plumbing.faults import UserError, in_a_line, number_of
 from plumbing.files import clear_drafts, draft_name
 from plumbing.read_csv import read_csv, read_noted, tell
 
@@ -182,4 +182,4 @@ def describe(dataset):
         rows = np.column_stack([labels, dataset._samples[part].flatten(1)])
         other = kind == SIGN_MNIST and not is_published(path, rows)
         note = " (note: not the published ones)" if other else ""
-        print(f"{path}: {length:,} images, {kind}{note}")
+        print(f"{path}: {number_of(length, 'image')}, {kind}{note}")

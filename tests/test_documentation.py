@@ -1,6 +1,5 @@
 """What the documentation says: its commands, flags, versions and links, and its Python example."""
 
-import argparse
 import importlib
 import re
 import shlex
@@ -9,6 +8,8 @@ import sys
 
 import pytest
 from conftest import ROOT
+
+from plumbing.flags import Parser
 
 README = (ROOT / "README.md").read_text("utf-8")
 PAGES = ["README.md", "CONTRIBUTING.md", "data/README.md"]
@@ -58,7 +59,7 @@ class ParsedError(Exception):
 @pytest.fixture
 def parse(monkeypatch):
     """Return a function that parses flags as a script or tool does; SystemExit for wrong ones."""
-    parse_args = argparse.ArgumentParser.parse_args
+    parse_args = Parser.parse_args
 
     def stop(*given):
         parse_args(*given)
@@ -70,7 +71,7 @@ def parse(monkeypatch):
         with pytest.raises(ParsedError):
             script.main(arguments)
 
-    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", stop)
+    monkeypatch.setattr(Parser, "parse_args", stop)
     monkeypatch.chdir(ROOT)
     return parse
 

@@ -9,8 +9,8 @@ import pytest
 from conftest import ROOT
 
 from plumbing import flags
-from plumbing.faults import UserError
-from plumbing.files import require_file, whole_file, write_file
+from plumbing.faults import UserError, number_of
+from plumbing.files import require_file, whole_file, write_file, write_new_file
 
 
 def write_script(folder, body):
@@ -151,6 +151,16 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"file": b"new"}
 
 
+def test_a_new_file_takes_the_place_of_none(tmp_path, monkeypatch):
+    write_new_file(tmp_path / "file", b"new")
+    with pytest.raises(FileExistsError):
+        write_new_file(tmp_path / "file", b"newer")
+    monkeypatch.setattr("plumbing.files.write_file", lambda path, content: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        write_new_file(tmp_path / "other", b"new")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"file": b"new"}
+
+
 def test_a_link_stays_one_and_a_device_is_written_into(tmp_path):
     (tmp_path / "link").symlink_to("file")
     write_file(tmp_path / "link", b"new")
@@ -201,3 +211,28 @@ def test_numbers_out_of_bounds_and_empty_names_are_refused():
             parse(text)
     with pytest.raises(argparse.ArgumentTypeError, match="an empty name"):
         flags.nonempty("")
+
+
+@pytest.mark.parametrize(
+    ("typed", "question"),
+    [
+        ("--folow", "; did you mean --follow?"),
+        ("--sorce=x -flow", "; did you mean --source --follow?"),
+        ("--source x --sorce y", "; did you mean --source?"),
+        ("--xyz folow", ""),
+    ],
+)
+def test_a_mistyped_flag_is_asked_about(capsys, typed, question):
+    parser = flags.Parser()
+    parser.add_argument("--follow", action="store_true")
+    parser.add_argument("--source")
+    with pytest.raises(SystemExit, match="2"):
+        parser.parse_args(typed.split())
+    unknown = typed.removeprefix("--source x ")
+    told = f"error: unrecognized arguments: {unknown}{question}\n"
+    assert capsys.readouterr().err.endswith(told)
+
+
+def test_one_thing_is_not_called_several():
+    told = [number_of(count, "picture") for count in (0, 1, 2, 2000)]
+    assert told == ["0 pictures", "1 picture", "2 pictures", "2,000 pictures"]

@@ -216,7 +216,7 @@ def test_a_film_of_one_colour_is_told(tmp_path, headless):
     for _ in range(60):
         writer.write(np.zeros((48, 64, 3), np.uint8))
     writer.release()
-    told, spelled = headless(tmp_path / "b.avi")
+    told, _, spelled = headless(tmp_path / "b.avi")
     assert told.endswith("b.avi are of one colour")
     assert spelled == "Spelled: nothing"
 

@@ -116,6 +116,16 @@ def test_no_file_changes_where_python_looks_for_modules():
     assert changed == []
 
 
+def test_all_scripts_and_tools_parse_flags_alike():
+    places = [
+        path
+        for path, tree in sources().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("ArgumentParser")
+    ]
+    assert places == []
+
+
 def test_the_four_scripts_are_read_in_one_sitting():
     texts = [(ROOT / script).read_text("utf-8") for script in SCRIPTS]
     assert sum(text.count("\n") for text in texts) <= MOST_SCRIPT_LINES

@@ -241,6 +241,23 @@ def test_it_learns_anew_where_landmarks_were_not_learned_yet(model, my_hand, cap
     assert capsys.readouterr().out == ""
 
 
+def test_pictures_that_cannot_be_read_are_named_and_passed_over(model, my_hand, capsys):
+    whole = my_hand / "A/A0.png"
+    content = whole.read_bytes()
+    for name, damaged in {"cut": content[:99], "empty": b"", "no picture": b"text"}.items():
+        (my_hand / f"A/{name}.png").write_bytes(damaged)
+    told = "3 pictures could not be read: my_hand/A/cut.png, my_hand/A/empty.png, "
+    told += "my_hand/A/no picture.png; the others are used"
+    assert learn.use_hand(model)[1] == "taught by 9 pictures in my_hand"
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == told
+    assert lines[1].endswith(": it learns anew")
+    assert learn.use_hand(model)[1] == "taught by 9 pictures in my_hand"
+    assert capsys.readouterr().out == f"{told}\n"
+    assert whole.read_bytes() == content
+    assert (my_hand / "A/empty.png").exists()
+
+
 def test_pictures_can_be_removed_and_what_was_learned_kept(model, my_hand):
     teach_folder(model, my_hand)
     for letter in ODD:
@@ -314,7 +331,7 @@ def test_folders_without_pictures_are_refused(tmp_path):
     with pytest.raises(UserError, match=r"no pictures in its folders A/, B/ \.\.\.$"):
         learn.read_pictures(tmp_path, "AB")
     (tmp_path / "A/1.png").write_bytes(b"no picture")
-    with pytest.raises(UserError, match=r"could not be read: .*1\.png; remove them"):
+    with pytest.raises(UserError, match=r"^1 picture could not be read: .*1\.png; remove them$"):
         learn.read_pictures(tmp_path, "AB")
 
 
@@ -336,7 +353,8 @@ def test_pictures_are_copied_once(tmp_path, moments):
 def test_a_fault_while_learning_leaves_what_was_learned(model, my_hand, monkeypatch):
     teach_folder(model, my_hand)
     before = (my_hand / learn.LEARNED).read_bytes()
-    (my_hand / "A/bad.png").write_bytes(b"no picture")
+    for path in my_hand.glob("*/*.png"):
+        path.write_bytes(b"no picture")
     with pytest.raises(UserError, match="could not be read"):
         camera.teach.learn_and_tell(model)
     assert (my_hand / learn.LEARNED).read_bytes() == before

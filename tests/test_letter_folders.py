@@ -68,7 +68,7 @@ WRONG = {
     ),
     "A": (["1.jpg"], "A: the pictures of one letter; give the folder that it lies in"),
     "flat": (["A1.jpg"], "flat: its pictures belong in folders by letter: flat/A/, flat/B/ ..."),
-    "phone": (["A/1.heic"], "1 picture(s) could not be read: phone/A/1.heic (a HEIC picture"),
+    "phone": (["A/1.heic"], "1 picture could not be read: phone/A/1.heic (a HEIC picture"),
     "empty": (["A/b/c/none.txt"], "empty: no pictures in its folders A/, B/ ... or SOURCE/A/"),
     "rooms": (["nothing/1.jpg"], "rooms: only pictures without a hand; those of letters belong in"),
 }

@@ -11,13 +11,13 @@ from camera.words import Lattice, build
 pytest.importorskip("anny", reason="anny is not installed (pip install -r tools/requirements.txt)")
 
 from tools.benchmark.measure_words import (
-    align,
     count_faults,
     most_frequent,
     parse_args,
     read_people,
     sum_words,
 )
+from tools.edit_distance import align
 
 WORDS = np.array(["AB", "ABC", "ABBA", "JAZZ", "CAB"], "S20")
 

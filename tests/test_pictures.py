@@ -59,7 +59,7 @@ def test_unreadable_pictures_are_named_and_counted(tmp_path, model_path):
     assert done.stdout.splitlines()[1:] == [f"{whole}  A  100%"]
     names = [str(tmp_path / name) for name in ("cut.png", "empty.png", "flip.png", "folder.png")]
     names.append(str(tmp_path / "text.jpg"))
-    assert_one_line(done, 1, f"5 picture(s) could not be read: {', '.join(names)}")
+    assert_one_line(done, 1, f"5 pictures could not be read: {', '.join(names)}")
 
 
 def test_what_libraries_say_of_damage_is_not_shown(tmp_path, model_path):
@@ -101,7 +101,7 @@ def test_what_cannot_be_decoded_is_named_with_what_to_do(tmp_path, start, model_
         (tmp_path / f"IMG_{number:02}.HEIC").write_bytes(HEIC)
     done = start("--source", tmp_path, "--model", model_path, "--headless")
     assert done.stdout.splitlines()[1:] == [f"{tmp_path / 'A/1.png'}  A  100%"]
-    assert_one_line(done, 1, "12 picture(s) could not be read:", "IMG_09.HEIC and 2 more")
+    assert_one_line(done, 1, "12 pictures could not be read:", "IMG_09.HEIC and 2 more")
     assert done.stderr.endswith("(a HEIC picture: save it as JPEG or PNG)\n")
     done = start("--source", tmp_path / "none.png", "--model", model_path, "--headless")
     assert_one_line(done, 1, "none.png (no such file)")
@@ -255,6 +255,6 @@ def test_pictures_of_any_name_and_size_are_a_line_each(workdir, model_path):
     save_bomb(workdir / "bomb.png")
     options = "--source", ".", "--model", model_path, "--headless"
     done = shell("step_6_camera.py", *options, env={"PYTHONIOENCODING": "ascii"})
-    assert_one_line(done, 1, "1 picture(s) could not be read: bomb.png")
+    assert_one_line(done, 1, "1 picture could not be read: bomb.png")
     names = ["A/1.png", r"'line\nbreak.png'", r"\xfc.png", r"'\udcff.png'"]
     assert done.stdout.splitlines()[1:] == [f"{name}  A  100%" for name in names]

@@ -423,14 +423,14 @@ def test_unreadable_pictures_are_named(photos, judge):
     for name in ("broken.jpg", "empty.png", "folder.png", "pipe.png"):
         assert f"photos/A/{name}: not a picture that can be read\n" in text
     assert "list.txt" not in text
-    assert "1 hands, 0 without" in text
+    assert "1 hand, 0 without" in text
 
 
 def test_folders_of_no_letter_are_left_out(photos, judge):
     put(photos / "A/1.png", draw("A"))
     for name in ("1", "Z", "AB", "deep/er/A"):
         put(photos / f"{name}/1.png", draw("B"))
-    assert "1 hands, 0 without" in judge()
+    assert "1 hand, 0 without" in judge()
 
 
 @pytest.mark.parametrize("name", ["$\\frac{", "\udcff", "line\nbreak", "\x1b[2J", "手", "50%"])
@@ -446,7 +446,7 @@ def test_any_name_of_a_misread_picture_will_do(photos, judge, name):
     text = judge()
     assert text.isprintable() or text.replace("\n", "").isprintable()
     assert "bad" in text.splitlines()[0]
-    assert "1 mistakes" in text
+    assert "1 mistake)" in text
     assert (photos.parent / "mistakes.png").exists()
 
 
@@ -488,7 +488,7 @@ def test_script(photos):
     process = shell("step_4_evaluate.py", "--photos", "photos", env=environment)
     assert (process.returncode, process.stderr) == (0, "")
     assert process.stdout.startswith("photos/me/A/f\\xfcr.png: not a picture")
-    assert "signlanguage.onnx: 1 hands" in process.stdout
+    assert "signlanguage.onnx: 1 hand," in process.stdout
 
 
 def test_examples_in_the_docstrings_run(monkeypatch):

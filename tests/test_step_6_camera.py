@@ -32,6 +32,7 @@ import step_6_camera
 from camera.flags import SIGNED
 from camera.hand import HandFinder
 from camera.model import load_model
+from camera.outputs import HINT
 from camera.speller import HOLD, Speller
 from camera.view import KEYS, View
 from plumbing.faults import UserError
@@ -114,14 +115,14 @@ def test_the_hold_means_seconds_of_the_video(fps, tmp_path, headless):
     assert HOLD - 0.006 <= seconds < HOLD + 1 / fps
     seconds = float(headless(video, "--hold", "0.8")[0].split()[0])
     assert 0.8 - 0.006 <= seconds < 0.8 + 1 / fps
-    assert headless(video, "--hold", "2") == ["Spelled: nothing"]
+    assert headless(video, "--hold", "2") == [HINT, "Spelled: nothing"]
 
 
 def test_the_threshold_is_the_models_own_unless_given(tmp_path, video, headless):
     strict = save_model(tmp_path / "strict.onnx", {"threshold": "1"})
     assert headless(video)[-1] == "Spelled: HI"
-    assert headless(video, "--threshold", "1") == ["Spelled: nothing"]
-    assert headless(video, model=strict) == ["Spelled: nothing"]
+    assert headless(video, "--threshold", "1") == [HINT, "Spelled: nothing"]
+    assert headless(video, model=strict) == [HINT, "Spelled: nothing"]
     assert headless(video, "--threshold", "0.5", model=strict)[-1] == "Spelled: HI"
 
 
@@ -129,6 +130,18 @@ def test_the_box_can_be_set(tmp_path, headless):
     video = save_video(tmp_path / "b.avi", ("W", 1.5), fps=10, box=0.4)
     assert headless(video, "--box", "0.4")[-1] == "Spelled: W"
     assert headless(video)[-1] != "Spelled: W"
+
+
+def test_follow_is_told_of_where_nothing_was_read(
+    tmp_path, headless, start, model_path, window, video
+):
+    empty = save_video(tmp_path / "e.avi", (None, 1), fps=10)
+    assert headless(empty) == [HINT, "Spelled: nothing"]
+    assert headless(empty, "--follow") == ["Spelled: nothing"]
+    assert HINT not in headless(video)
+    window(lambda pixels, milliseconds: "q")
+    done = start("--model", model_path, "--source", empty)
+    assert done.stdout.splitlines()[1:] == ["Spelled: nothing"]
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
@@ -341,6 +354,12 @@ def test_wrong_usage_is_status_2(arguments, workdir, start):
     assert "error: " in done.stderr.splitlines()[-1]
     assert sorted(workdir.rglob("*")) == before
     assert Path("v.avi").read_text() == Path("m.onnx").read_text() == "of last week"
+
+
+def test_a_negative_number_is_no_camera(start):
+    done = start("--source", "-1")
+    assert done.returncode == 2
+    assert done.stderr.endswith("error: --source -1: cameras are numbered from 0\n")
 
 
 def test_help_tells_flags_and_keys(start):

@@ -37,11 +37,11 @@ WRONG_SOURCES = {
     "empty.avi": "empty.avi cannot be opened",
     "text.mp4": "text.mp4 cannot be opened",
     "noise.mkv": "noise.mkv cannot be opened",
-    "missing.png": "1 picture(s) could not be read: missing.png",
+    "missing.png": "1 picture could not be read: missing.png",
     "folder": NO_FOLDER,
     "/dev/zero": NO_FILE,
     "pipe.mp4": NO_FILE,
-    "pipe.png": "1 picture(s) could not be read: pipe.png",
+    "pipe.png": "1 picture could not be read: pipe.png",
     "\u00b2": "\u00b2 cannot be opened",  # a digit, to Python
     "2147483648": "2147483648 cannot be opened",
     "x" * 300: "File name too long",

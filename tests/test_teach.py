@@ -5,12 +5,14 @@ import shutil
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from camera_fixtures import FakeFinder
+from camera_fixtures import FakeFinder, files_in
 from conftest import ROOT, assert_one_line, shell, snapshot
 
 import camera.teach
@@ -98,11 +100,18 @@ def test_a_folder_without_signs_is_told_in_one_line(workdir, name):
     assert not (workdir / "my_hand").exists()
 
 
-def test_an_unreadable_picture_is_named_and_nothing_is_copied(workdir, hands):
+def test_an_unreadable_picture_is_named_and_the_others_are_taught(workdir, hands):
     save_pictures(workdir / "signs", hands, "B")
     (workdir / "signs/B/bad.png").write_bytes(b"no picture")
-    assert_one_line(shell("step_6_camera.py", "--teach", "--source", "signs"), 1, "bad.png")
-    assert not (workdir / "my_hand").exists()
+    done = shell("step_6_camera.py", "--teach", "--source", "signs")
+    assert done.returncode == 0, done.stderr
+    assert (
+        done.stdout.count("1 picture could not be read: signs/B/bad.png; the others are used\n")
+        == 1
+    )
+    assert "3 new pictures in my_hand\n" in done.stdout
+    assert files_in(workdir / "my_hand/B") == ["0.png", "1.png", "2.png"]
+    assert (workdir / "signs/B/bad.png").exists()
 
 
 def test_pictures_get_names_that_are_free_and_can_be_taken_back(workdir, hands):
@@ -263,6 +272,14 @@ def test_one_letter_alone_can_be_taught(workdir, hands, letters):
     done = shell("step_6_camera.py", "--teach", "--source", "signs")
     assert done.returncode == 0, done.stderr
     assert f"Taught by {3 * len(letters)} pictures" in done.stdout
+
+
+def test_lessons_at_once_keep_all_their_pictures(workdir, hands):
+    crops = [cv2.cvtColor(hand, cv2.COLOR_GRAY2BGR) for hand in hands[0]] * 20
+    with ThreadPoolExecutor(8) as pool:
+        paths = [*pool.map(partial(teach.keep_picture, "A"), crops)]
+    assert sorted(paths) == sorted(learn.MY_HAND.glob("A/*"))
+    assert len(set(paths)) == 200
 
 
 @pytest.mark.parametrize("is_file", [True, False])

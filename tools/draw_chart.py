@@ -16,7 +16,6 @@ that the signer can read, look as if in a mirror.
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
 
 # isort: split
-import argparse
 import string
 from pathlib import Path
 from typing import NamedTuple
@@ -26,6 +25,7 @@ import numpy as np
 
 from plumbing.faults import run
 from plumbing.files import write_file
+from plumbing.flags import Parser
 from tools.render_hands import (
     ARM,
     FAR,
@@ -219,7 +219,7 @@ def to_fixed(points):
 
 
 def parse_args(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--out", type=ending(".png"), default=CHART, help="file to write (%(default)s)")
     return parser.parse_args(argv)

@@ -14,7 +14,6 @@ stopped.
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
 
 # isort: split
-import argparse
 import contextlib
 import csv
 import gzip
@@ -34,9 +33,9 @@ import cv2
 import numpy as np
 
 from plumbing.download import download
-from plumbing.faults import UserError, run
+from plumbing.faults import UserError, number_of, run
 from plumbing.files import write_file
-from plumbing.flags import nonempty
+from plumbing.flags import Parser, nonempty
 from plumbing.progress import Progress
 from plumbing.sign_mnist import DATA, HEADER
 from step_2_dataset import LETTERS, SIZE
@@ -150,7 +149,7 @@ def to_image(grey):
 
 
 def parse_args(argv):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "--crops", metavar="DIR", type=nonempty, help="read crops from this folder, fetch nothing"
     )
@@ -199,7 +198,8 @@ def read_table(path):
 def describe_fault(row):
     """Say what is wrong with a row of the table, a list of str; None if nothing is."""
     if len(row) != len(PATTERNS):
-        return f"{len(row)} values instead of {len(PATTERNS)} ({', '.join(PATTERNS)})"
+        values = number_of(len(row), "value")
+        return f"{values} instead of {len(PATTERNS)} ({', '.join(PATTERNS)})"
     for (name, pattern), value in zip(PATTERNS.items(), row, strict=True):
         if not re.fullmatch(pattern, value):
             return f"{name} is {value[:80]!r}"

@@ -8,12 +8,12 @@ Texts of at least three words are taken from the syntax tree, without docstrings
 stands for a value.
 """
 
-import argparse
 import ast
 import re
 
 from camera.model import ROOT
 from plumbing.faults import run
+from plumbing.flags import Parser
 
 PLACES = ["step_*.py", "camera/*.py", "plumbing/*.py"]
 WORDS = re.compile(r"(\{.+?\}|[A-Za-z'-]+)([ ,:;]+(\{.+?\}|[A-Za-z'-]+)){2}")
@@ -53,7 +53,7 @@ def text_of(node):
 
 
 def main(argv=None):
-    argparse.ArgumentParser(description="List all that the scripts may say.").parse_args(argv)
+    Parser(description="List all that the scripts may say.").parse_args(argv)
     for path, line, text in list_messages():
         print(f"{path}:{line}: {' '.join(text.split())}")
 

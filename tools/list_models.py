@@ -6,12 +6,12 @@ python -m tools.list_models
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
 
 # isort: split
-import argparse
 import os
 from pathlib import Path
 
 from camera.model import ROOT, load_model
 from plumbing.faults import printable, run
+from plumbing.flags import Parser
 
 OWN, SHIPPED = Path("signlanguage.onnx"), ROOT / "pretrained/signlanguage.onnx"
 
@@ -23,7 +23,7 @@ def describe(path, origin, flags=""):
 
 
 def parse_args(argv=None):
-    return argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args(argv)
+    return Parser(description=__doc__.splitlines()[0]).parse_args(argv)
 
 
 def main(argv=None):

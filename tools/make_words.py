@@ -13,7 +13,6 @@ A line is a word, a tab and how often it is used in a billion words; the most fr
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
 
 # isort: split
-import argparse
 import gzip
 import importlib.util
 import json
@@ -22,7 +21,7 @@ from pathlib import Path
 from camera.words import LONGEST, SHIPPED, to_letters
 from plumbing.faults import UserError, run
 from plumbing.files import write_file
-from plumbing.flags import bounded
+from plumbing.flags import Parser, bounded
 
 WORDS, PLACES = 50_000, 1_000
 RARE = 300.0  # uses in a billion words, of a name that is used less: names are spelled
@@ -120,7 +119,7 @@ def read_data(package, name):
 
 
 def parse_args(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", metavar="FILE", type=Path, default=SHIPPED, help="(%(default)s)")
     size = bounded(int, 10_000, 200_000)
     parser.add_argument("--words", type=size, default=WORDS, help=f"how many ({WORDS:,})")

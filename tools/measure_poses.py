@@ -14,7 +14,6 @@ and Z are found and added. The rules for J and Z (camera/motion.py) were chosen 
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
 
 # isort: split
-import argparse
 import csv
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,8 +25,8 @@ from camera.hand import FOLDER, LETTERS_NETWORK, Hand, SmoothBox, box_of_landmar
 from camera.model import ALPHABET, load_model, to_probabilities
 from camera.motion import STARTS_WITH, Motion
 from camera.speller import Speller
-from plumbing.faults import UserError, run
-from plumbing.flags import bounded
+from plumbing.faults import UserError, number_of, run
+from plumbing.flags import Parser, bounded
 from tools.edit_distance import edits
 
 FPS = 25
@@ -125,8 +124,8 @@ def measure_words(network, poses, model, count, seed):
         sums, whole = sums + edits(word, speller.text), whole + (speller.text == word)
     right, wrong, lost, added = sums
     print(
-        f"{count} words of {LENGTH} letters: {whole} whole; letters: right {right}, wrong {wrong}, "
-        f"lost {lost}, added {added}"
+        f"{number_of(count, 'word')} of {LENGTH} letters: {whole} whole; letters: right {right}, "
+        f"wrong {wrong}, lost {lost}, added {added}"
     )
 
 
@@ -152,7 +151,7 @@ def measure_signs(poses):
 
 
 def parse_args(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--words", type=bounded(int, 1, 10**5), default=60, help="words to spell (60)")
     add("--seed", type=bounded(int, 0, 2**31), default=0, help="same seed, same words (0)")

@@ -14,7 +14,6 @@ from the model's.
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
 
 # isort: split
-import argparse
 import os
 import time
 from collections import Counter
@@ -29,7 +28,7 @@ from camera.motion import STARTS_WITH
 from camera.pictures import shrink
 from camera.speller import HOLD, Speller
 from plumbing.faults import run
-from plumbing.flags import bounded
+from plumbing.flags import Parser, bounded
 from step_2_dataset import LETTERS
 from tools.edit_distance import edits
 from tools.render_films import (
@@ -207,7 +206,7 @@ def measure_texts(name, model, films, hold, finder):
 
 
 def parse_args(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--model", metavar="FILE", default=str(find_model()), help="ONNX file (%(default)s)")
     add("--follow", action="store_true", help="films in whose frames the hand is anywhere")

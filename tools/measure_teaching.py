@@ -20,7 +20,6 @@ A row for each source, then their mean and the lowest:
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
 
 # isort: split
-import argparse
 import time
 import warnings
 from pathlib import Path
@@ -33,8 +32,8 @@ from camera.hand import HandFinder, agree
 from camera.learn_landmarks import SIDE, enlarge
 from camera.model import average_views, load_model, temper, to_probabilities
 from camera.pictures import list_pictures, read_picture
-from plumbing.faults import UserError, printable, run
-from plumbing.flags import bounded, nonempty
+from plumbing.faults import UserError, number_of, printable, run
+from plumbing.flags import Parser, bounded, nonempty
 
 COLUMNS = ("untaught", "taught", "moved", "mirrored", "others", "", "refused", "", "found")
 KEPT = 0.95  # of the letters read rightly pass the threshold
@@ -48,7 +47,8 @@ def main(argv=None):
     sources, empty = read_sources(args.photos, model)
     rooms = see(model, finder, empty)
     for count in args.pictures:
-        print(f"{printable(model.path)}, {count} picture(s) of each of {args.letters} letters")
+        counted = number_of(count, "picture"), number_of(args.letters, "letter")
+        print(f"{printable(model.path)}, {' of each of '.join(counted)}")
         print(f"{'source':16}" + "".join(f"{c:>9}" for c in (*COLUMNS, "seconds")))
         rows = []
         for name, pictures in sources.items():
@@ -175,7 +175,7 @@ def print_row(name, figures):
 
 
 def parse_args(argv):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(description=__doc__.splitlines()[0])
     add, whole = parser.add_argument, bounded(int, 1, 1000)
     add("--photos", metavar="DIR", type=nonempty, required=True, help="pictures by source, letter")
     add("--model", metavar="FILE", type=nonempty, help="the one that the camera script would use")

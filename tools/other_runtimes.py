@@ -11,7 +11,6 @@ Runtime's, measured just before on one thread. docs/other-runtimes.md keeps the 
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
 
 # isort: split
-import argparse
 import json
 import os
 import shutil
@@ -25,6 +24,7 @@ import numpy as np
 
 from camera.model import ROOT, open_session
 from plumbing.faults import UserError, run
+from plumbing.flags import Parser
 from step_2_dataset import SignLanguageMNIST
 
 IMAGES = 512
@@ -281,7 +281,7 @@ def compare(name, model, images, others):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path, default=SHIPPED, help="ONNX file (%(default)s)")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(RUNTIMES)} (all)")
     args = parser.parse_args(argv)

@@ -18,7 +18,7 @@ import numpy as np
 
 from plumbing.faults import UserError, run
 from plumbing.files import whole_file
-from plumbing.flags import bounded
+from plumbing.flags import Parser, bounded
 from plumbing.progress import Progress
 from step_2_dataset import LETTERS
 from tools.render_hands import (
@@ -411,7 +411,7 @@ def spellable(text):
 
 
 def parse_args(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--video", type=ending(".mp4"), required=True, help="file to write")
     add("--word", type=spellable, default="JAZZ", help="what the hand spells (JAZZ)")

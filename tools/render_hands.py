@@ -35,7 +35,7 @@ import torch
 from camera.model import load_model, read_letters
 from plumbing.faults import UserError, run
 from plumbing.files import whole_file, write_file
-from plumbing.flags import bounded, nonempty
+from plumbing.flags import Parser, bounded, nonempty
 from plumbing.progress import Progress
 from plumbing.sign_mnist import HEADER, NO_HAND_LABEL
 from step_2_dataset import LETTERS, SIZE
@@ -664,7 +664,7 @@ def ending(*endings):
 
 
 def parse_args(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--out", type=ending(".csv", ".csv.gz"), help="csv or csv.gz file of images to write")
     add("--count", type=bounded(int, 1, 10**8), default=13200, help="images in it (13200)")

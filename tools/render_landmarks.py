@@ -10,7 +10,6 @@ They are no person's. The same seed gives the same file, up to rounding.
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
 
 # isort: split
-import argparse
 import io
 
 import cv2
@@ -21,7 +20,7 @@ from camera.hand import HandFinder
 from camera.learn_landmarks import REHEARSAL, SIDE
 from plumbing.faults import run
 from plumbing.files import write_file
-from plumbing.flags import bounded
+from plumbing.flags import Parser, bounded
 from plumbing.progress import Progress
 from tools.render_hands import CHUNK, LETTERS, draw_pictures, load_hand, read_poses
 
@@ -53,7 +52,7 @@ def find_landmarks(count, seed):
 
 
 def parse_args(argv):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--count", type=bounded(int, 1, 10**6), default=720, help="hands that are rendered (720)")
     add("--seed", type=bounded(int, 0, 2**31), default=3, help="same seed, same hands (3)")

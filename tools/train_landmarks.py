@@ -16,7 +16,6 @@ there pictures say more.
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
 
 # isort: split
-import argparse
 import io
 import warnings
 from pathlib import Path
@@ -33,7 +32,7 @@ from camera.letter_folders import read_letter_folders
 from camera.model import ALPHABET
 from plumbing.faults import UserError, run
 from plumbing.files import write_file
-from plumbing.flags import bounded, nonempty
+from plumbing.flags import Parser, bounded, nonempty
 from plumbing.onnx_files import name_features
 from plumbing.progress import Progress
 from plumbing.sign_mnist import RENDERED
@@ -210,7 +209,7 @@ def export(net):
 
 
 def parse_args(argv):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(description=__doc__.splitlines()[0])
     pictures = "photographs by source and letter"
     parser.add_argument("--photos", metavar="DIR", type=nonempty, required=True, help=pictures)
     count = {"type": bounded(int, 0, 10**6), "default": RENDERS, "help": f"hands ({RENDERS})"}

@@ -11,7 +11,6 @@ and scaled. `>` marks a time after which the target was not reached.
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
 
 # isort: split
-import argparse
 import contextlib
 import functools
 import gzip
@@ -43,6 +42,7 @@ from camera.view import View
 from plumbing.checkpoints import to_bytes
 from plumbing.cores import threads_beside_others
 from plumbing.faults import run
+from plumbing.flags import Parser
 from tools.benchmark import tutorial, tutorial_camera
 from tools.benchmark.time_to_target import TARGET
 
@@ -283,7 +283,7 @@ WITHOUT_DATA = {"frames", "start"}
 
 def parse_args(argv=None):
     rows = "; ".join(f"{name}: {row.__doc__.rstrip('.')}" for name, row in ROWS.items())
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         "python -m tools.benchmark", description=__doc__.splitlines()[0], epilog=f"rows: {rows}"
     )
     only = {"nargs": "+", "choices": ROWS, "default": list(ROWS), "metavar": "ROW"}

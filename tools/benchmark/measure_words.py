@@ -21,7 +21,6 @@ does with --follow, and counts how letters go wrong: camera/words.py has these s
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
 
 # isort: split
-import argparse
 import os
 import time
 from collections import Counter
@@ -38,8 +37,9 @@ from camera.pictures import list_pictures, read_picture
 from camera.speller import Speller
 from camera.words import Lattice, Read, build, load_vocabulary, spread
 from plumbing.faults import UserError, printable, run
-from plumbing.flags import bounded
+from plumbing.flags import Parser, bounded
 from step_6_camera import classify
+from tools.edit_distance import align
 from tools.measure_spelling import draw_frames, read_film
 from tools.render_films import STARTS_WITH
 from tools.render_hands import read_poses, start_workers
@@ -211,28 +211,6 @@ def spell_film(model, film, finder, lattice):
     return editor.speller.text, editor.suggestions
 
 
-def align(wanted, text):
-    """Pair the letters of two words by the fewest edits: [(letter or "", letter or ""), ...]."""
-    costs = np.zeros((len(wanted) + 1, len(text) + 1))
-    costs[:, 0], costs[0] = np.arange(len(wanted) + 1), np.arange(len(text) + 1)
-    for i, x in enumerate(wanted, 1):
-        for j, y in enumerate(text, 1):
-            ways = costs[i - 1, j - 1] + (x != y), costs[i - 1, j] + 1, costs[i, j - 1] + 1
-            costs[i, j] = min(ways)
-    pairs, i, j = [], len(wanted), len(text)
-    while i or j:
-        if i and j and costs[i, j] == costs[i - 1, j - 1] + (wanted[i - 1] != text[j - 1]):
-            i, j = i - 1, j - 1
-            pairs.append((wanted[i], text[j]))
-        elif i and costs[i, j] == costs[i - 1, j] + 1:
-            i -= 1
-            pairs.append((wanted[i], ""))
-        else:
-            j -= 1
-            pairs.append(("", text[j]))
-    return pairs[::-1]
-
-
 def count_faults(pairs):
     """Count the faults in aligned letters, and the letters of which each fault is possible."""
     counts = Counter()
@@ -259,7 +237,7 @@ def count_faults(pairs):
 
 
 def parse_args(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("photos", metavar="PHOTOS", nargs="?", help="pictures by source and letter")
     add("--films", type=bounded(int, 1, 10**5), help="measure so many rendered films instead")

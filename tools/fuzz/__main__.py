@@ -14,7 +14,6 @@ like are always processes. Runs on Linux and macOS; full disks need Linux and ro
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
 
 # isort: split
-import argparse
 import contextlib
 import queue
 import random
@@ -23,6 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from plumbing.faults import run
+from plumbing.flags import Parser
 from tools.fuzz.box import Box
 from tools.fuzz.families import BREAKS, FAMILIES, PROCESSES, Skip, broken
 
@@ -107,7 +107,7 @@ def self_check(box, real, limit):
 
 
 def parse_args(argv, names):
-    parser = argparse.ArgumentParser("python -m tools.fuzz", description=__doc__.splitlines()[0])
+    parser = Parser("python -m tools.fuzz", description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--family", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names))
     add("--seed", type=int, default=1)
