@@ -1,17 +1,20 @@
 """Measure other programs that read American Sign Language's alphabet: photographs and films.
 
     python3.11 -m venv peers
-    peers/bin/pip install signspell==2.0.1 asl-alpnum-recognizer==0.6 cvzone==1.6.1
+    peers/bin/pip install signspell==2.0.1 asl-alpnum-recognizer==0.6 cvzone==1.6.1 onnxruntime==1.32.0
     peers/bin/python -m tools.measure_peers signspell --photos DIR --films DIR
 
-So for asl-alpnum, too. smart-gestures==0.3.3 needs an environment of its own: it wants another
-MediaPipe. Each program is run as it comes, with its own way to find the hand and its own model.
+So for asl-alpnum, too. smart-gestures==0.3.3 and onnxruntime==1.32.0 go into an environment of their
+own, for it wants another MediaPipe. Each program is run as it comes, finds the hand in its own way
+and reads it with its own model. It sees everything as it is, then mirrored: some want that.
 
---photos reads DIR/SOURCE/LETTER/, pictures cut around the hand. Each is enlarged to --side in the
-middle of a picture of 640x480, and its border repeated. --films reads DIR/labels.csv (file, text,
-seconds): `|` stands between texts that are both right, and the text is empty where nobody spells.
-Films are shown at 30 frames a second. Digits that are signed as letters count as these letters.
-Everything is shown as it is and mirrored, for programs are made for one or the other.
+--photos reads DIR/SOURCE/LETTER/, pictures cut around the hand. Each is enlarged, in the middle of
+a webcam's picture, and its border repeated. What is read in a hand that is not found is wrong. As
+cut pictures are hard to find a hand in, programs are measured on the landmarks, too, that this
+project finds. Digits that are signed as letters count as these letters.
+
+--films reads DIR/labels.csv (file, text, seconds): `|` stands between texts that are both right, and
+the text is empty where nobody spells. Films are shown at 30 frames a second.
 """
 
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
@@ -20,24 +23,29 @@ import plumbing.startup  # noqa: F401  # sets the environment before any library
 import argparse
 import csv
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from camera.letter_folders import read_letter_folders
+from camera.hand import HandFinder
+from camera.letter_folders import list_letters
+from camera.model import ALPHABET
 from plumbing.faults import UserError, printable, run
-from plumbing.flags import bounded, nonempty
+from plumbing.flags import nonempty
 from tools.edit_distance import edits
 
-LETTERS = "ABCDEFGHIKLMNOPQRSTUVWXY"
 WIDTH, HEIGHT, FPS = 640, 480, 30  # of a webcam
+# Pixels of a photograph's side. MediaPipe finds most hands, and most landmarks are read rightly, in
+# photographs of sources that this project was trained on.
+SIDE, LANDMARKS_SIDE = 192, 384
 AGREE = 10  # frames, signspell's own rule: a letter is added if so many agree, and it isn't the last
 ALIKE = {"0": "O", "2": "V", "6": "W", "9": "F"}  # digits that are signed as letters
 
 
 class SmartGestures:
-    """Reads a letter or digit from a frame's landmarks, which its user gets from MediaPipe."""
+    """Reads a letter or digit from landmarks, which its user gets from MediaPipe."""
 
     def __init__(self, are_stills):
         from mediapipe.python.solutions.hands import Hands
@@ -55,8 +63,30 @@ class SmartGestures:
         found = self.hands.process(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)).multi_hand_landmarks
         if not found:
             return None, False, False
-        points = [{"x": point.x, "y": point.y, "z": point.z} for point in found[0].landmark]
-        return self.model.predict(points)[0], True, True
+        shares = [(point.x, point.y, point.z) for point in found[0].landmark]
+        return self.read_landmarks(shares * np.array([WIDTH, HEIGHT, WIDTH])), True, True
+
+    def read_landmarks(self, points):
+        """Return what is read from landmarks: float (21, 3), pixels of a webcam's picture."""
+        shares = points / [WIDTH, HEIGHT, WIDTH]
+        return self.model.predict([dict(zip("xyz", p, strict=True)) for p in shares.tolist()])[0]
+
+
+class SmartGesturesUnscaled(SmartGestures):
+    """Its network without what `predict` does before: landmarks as shares of a square around them.
+
+    The network reads them far better so. Perhaps it was trained with pictures of hands, unscaled.
+    """
+
+    def read_landmarks(self, points):
+        import torch
+
+        low, high = points.min(axis=0), points.max(axis=0)
+        middle, side = (low + high) / 2, 1.35 * max(high[:2] - low[:2])
+        shares = (points - [*middle[:2], 0]) / side + [0.5, 0.5, 0]
+        with torch.no_grad():
+            logits = self.model.model(torch.tensor(shares.reshape(1, -1), dtype=torch.float32))
+        return self.model.classes[int(logits.argmax())]
 
 
 class AslAlpnum:
@@ -75,6 +105,10 @@ class AslAlpnum:
         has_hand = bool(self.program.detector.results.multi_hand_landmarks)
         return answer, len(answer) == 1, has_hand
 
+    def read_landmarks(self, points):
+        odds = self.program.model(points.astype(int).reshape(1, -1)).numpy()
+        return self.program.labels.get(int(odds.argmax()))
+
 
 class Signspell:
     """Reads a letter from 30 frames. A photograph is shown 30 times."""
@@ -82,53 +116,105 @@ class Signspell:
     def __init__(self, are_stills):
         from asl_alphabet import SEQUENCE_LENGTH, Recognizer
 
-        self.program, self.times = Recognizer(), SEQUENCE_LENGTH if are_stills else 1
+        self.program, self.length = Recognizer(), SEQUENCE_LENGTH
+        self.times = SEQUENCE_LENGTH if are_stills else 1
 
     def start(self):
         self.program._holistic.reset()
         self.program._sequence.clear()
 
     def read(self, frame):
-        for time in range(self.times):
+        for _ in range(self.times):
             letter, _, odds = self.program.predict(frame)
-            has_hand = bool(self.program.last_results.right_hand_landmarks)
-            if time == 0 and self.times > 1 and not has_hand:
-                return None, False, False
-        best = None if odds is None else chr(ord("A") + int(odds.argmax()))
-        return best, letter is not None, has_hand
+        has_hand = bool(self.program.last_results.right_hand_landmarks)
+        return self.name(odds), letter is not None, has_hand
+
+    def read_landmarks(self, points):
+        frame = (points / [WIDTH, HEIGHT, WIDTH]).reshape(1, 1, -1)
+        odds = self.program._model(frame.repeat(self.length, axis=1)).numpy()[0]
+        return self.name(odds)
+
+    def name(self, odds):
+        return None if odds is None else chr(ord("A") + int(odds.argmax()))
 
 
-PEERS = {"smart-gestures": SmartGestures, "asl-alpnum": AslAlpnum, "signspell": Signspell}
+PEERS = {
+    "smart-gestures": SmartGestures,
+    "smart-gestures-unscaled": SmartGesturesUnscaled,
+    "asl-alpnum": AslAlpnum,
+    "signspell": Signspell,
+}
+
+
+def open_peer(name, are_stills):
+    """Return a program. Raises UserError where it is not installed."""
+    try:
+        return PEERS[name](are_stills)
+    except ModuleNotFoundError as error:
+        hint = "the head of tools/measure_peers.py tells how to install it"
+        raise UserError(f"{name}: the package {error.name} is missing; {hint}") from error
+
+
+# ---------------------------------------------------------------- photographs
+
+
+def place(picture, side):
+    """Return how much a picture is enlarged, and the left and top of it in a webcam's picture."""
+    height, width = picture.shape[:2]
+    scale = min(side / max(height, width), HEIGHT / height)
+    return scale, (WIDTH - round(width * scale)) // 2, (HEIGHT - round(height * scale)) // 2
 
 
 def show(picture, side, is_mirrored):
     """Put a picture into the middle of a webcam's, its longer side enlarged to `side` pixels."""
-    scale = min(side / max(picture.shape[:2]), HEIGHT / picture.shape[0])
-    width, height = round(picture.shape[1] * scale), round(picture.shape[0] * scale)
-    picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_CUBIC)
-    left, top = (WIDTH - width) // 2, (HEIGHT - height) // 2
-    borders = top, HEIGHT - height - top, left, WIDTH - width - left
-    frame = cv2.copyMakeBorder(picture, *borders, cv2.BORDER_REPLICATE)
+    scale, left, top = place(picture, side)
+    picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    bottom, right = HEIGHT - top - picture.shape[0], WIDTH - left - picture.shape[1]
+    frame = cv2.copyMakeBorder(picture, top, bottom, left, right, cv2.BORDER_REPLICATE)
     return cv2.flip(frame, 1) if is_mirrored else frame
 
 
-def measure_photos(peer, folder, side, is_mirrored):
-    """Print the share of photographs that are read rightly; without a hand that is found: wrong."""
-    sources, found, false, rooms = defaultdict(list), 0, 0, 0
-    for path, label, picture in read_letter_folders(folder, LETTERS):
-        peer.start()
-        answer, _, has_hand = peer.read(show(picture, side, is_mirrored))
-        if label == len(LETTERS):  # a picture without a hand
-            rooms, false = rooms + 1, false + has_hand
-            continue
+def look(peer, picture, is_mirrored):
+    """Return what a program reads in a photograph, and whether it finds the hand."""
+    peer.start()
+    answer, _, has_hand = peer.read(show(picture, SIDE, is_mirrored))
+    return answer, has_hand
+
+
+def look_through(finder, peer, picture, is_mirrored):
+    """Return what a program reads from this project's landmarks, and whether there are some."""
+    hand = finder.find(picture)
+    if hand is None:
+        return None, False
+    scale, left, top = place(picture, LANDMARKS_SIDE)
+    points = hand.landmarks.astype(float) * scale + [left, top, 0]
+    if is_mirrored:
+        points[:, 0] = WIDTH - points[:, 0]
+    return peer.read_landmarks(points), True
+
+
+def measure_photos(reader, folder):
+    """Print the share of photographs that are read rightly.
+
+    reader: picture -> what is read and whether a hand was found
+    """
+    sources = defaultdict(list)
+    for path, letter in list_letters(folder, ALPHABET, "*/*/"):
+        answer, has_hand = reader(cv2.imread(str(path)))
         answer = (answer or "").upper()
-        sources[path.parts[-3]].append(has_hand and ALIKE.get(answer, answer) == LETTERS[label])
-        found += has_hand
-    shares = {name: np.mean(right) for name, right in sources.items()}
-    count = sum(map(len, sources.values()))
-    print(f"{count} photographs, {len(shares)} sources: mean {np.mean([*shares.values()]):.1%}, ", end="")
-    print(f"lowest {min(shares.values()):.1%}; hands found {found / count:.1%}, in {false} of {rooms} without")
-    print(*(f"{name} {share:.1%}" for name, share in shares.items()), sep=", ")
+        is_right = has_hand and ALIKE.get(answer, answer) == letter
+        sources[path.parts[-3]].append((is_right, has_hand))
+    if not sources:
+        raise UserError(f"{printable(folder)}: no pictures in DIR/SOURCE/LETTER/")
+    shares = np.array([np.mean(pairs, axis=0) for pairs in sources.values()])
+    right, found = shares.mean(axis=0)
+    of_found = np.sum([np.sum(p, axis=0) for p in sources.values()], axis=0)
+    print(f"mean {right:.1%}, lowest {shares[:, 0].min():.1%}; hands found {found:.1%}; ", end="")
+    print(f"of these read {of_found[0] / max(1, of_found[1]):.1%}")
+    print(*(f"{name} {share:.1%}" for name, (share, _) in zip(sources, shares, strict=True)))
+
+
+# ---------------------------------------------------------------- films
 
 
 def spell(peer, frames):
@@ -146,7 +232,7 @@ def spell(peer, frames):
     return text, np.mean(hands)
 
 
-def read_film(path, side, is_mirrored):
+def read_film(path, is_mirrored):
     """Yield a film's frames as a webcam would show them: FPS a second, whatever the film has."""
     film = cv2.VideoCapture(str(path))
     rate, number, shown = film.get(cv2.CAP_PROP_FPS) or FPS, 0, 0
@@ -154,18 +240,18 @@ def read_film(path, side, is_mirrored):
         number += 1
         while shown / FPS < number / rate:
             shown += 1
-            yield show(picture, side, is_mirrored)
+            yield show(picture, WIDTH, is_mirrored)
     if not shown:
         raise UserError(f"{printable(path)}: no film that OpenCV can read")
 
 
-def measure_films(peer, folder, side, is_mirrored):
+def measure_films(peer, folder, is_mirrored):
     """Print how letters are spelled, by the nearest of the texts that are right."""
     sums, exact, films, idle, seconds, hands = np.zeros(4, int), 0, 0, 0, 0.0, []
     with open(Path(folder) / "labels.csv", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
-        text, share = spell(peer, read_film(Path(folder) / row["file"], side, is_mirrored))
+        text, share = spell(peer, read_film(Path(folder) / row["file"], is_mirrored))
         print(f"{row['file']}: {row['text'] or 'nobody spells'}, read {text or 'nothing'}")
         if not row["text"]:
             idle, seconds = idle + len(text), seconds + float(row["seconds"])
@@ -176,7 +262,7 @@ def measure_films(peer, folder, side, is_mirrored):
     right, wrong, lost, added = sums
     print(f"{films} films: right {right}, wrong {wrong}, lost {lost}, added {added}, ", end="")
     print(f"letter error {sum(sums[1:]) / sum(sums[:3]):.3f}, exact {exact}, ", end="")
-    print(f"hands found in {np.mean(hands):.1%}; ", end="")
+    print(f"hands found in {np.mean(hands):.1%} of the frames; ", end="")
     print(f"nobody spells: {idle} letters in {seconds / 60:.1f} minutes")
 
 
@@ -186,28 +272,23 @@ def parse_args(argv=None):
     add("peer", choices=PEERS, help="the program")
     add("--photos", type=nonempty, metavar="DIR", help="photographs, in DIR/SOURCE/LETTER/")
     add("--films", type=nonempty, metavar="DIR", help="films, and their texts in DIR/labels.csv")
-    side = bounded(int, 28, HEIGHT)
-    add("--side", type=side, default=160, help="of a photograph, pixels of 640x480 (160)")
-    add("--film-side", type=bounded(int, 28, WIDTH), default=WIDTH, help="of a film's frame (640)")
     return parser.parse_args(argv)
 
 
 def main(argv=None):
     args = parse_args(argv)
+    finder = HandFinder() if args.photos else None
     for is_mirrored in (False, True):
-        print("mirrored" if is_mirrored else "as it is")
+        way = "mirrored" if is_mirrored else "as it is"
         if args.photos:
-            measure_photos(open_peer(args.peer, True), args.photos, args.side, is_mirrored)
+            peer = open_peer(args.peer, are_stills=True)
+            print(f"photographs, {way}, its own finder: ", end="")
+            measure_photos(lambda picture: look(peer, picture, is_mirrored), args.photos)
+            print(f"photographs, {way}, our landmarks: ", end="")
+            measure_photos(partial(look_through, finder, peer), args.photos)
         if args.films:
-            measure_films(open_peer(args.peer, False), args.films, args.film_side, is_mirrored)
-
-
-def open_peer(name, are_stills):
-    """Return a program. Raises UserError where it is not installed."""
-    try:
-        return PEERS[name](are_stills)
-    except ModuleNotFoundError as error:
-        raise UserError(f"{error}; tools/measure_peers.py tells how to install {name}") from error
+            print(f"films, {way}")
+            measure_films(open_peer(args.peer, are_stills=False), args.films, is_mirrored)
 
 
 if __name__ == "__main__":
