@@ -1,20 +1,21 @@
 """Measure other programs that read American Sign Language's alphabet: photographs and films.
 
     python3.11 -m venv peers
-    peers/bin/pip install signspell==2.0.1 asl-alpnum-recognizer==0.6 cvzone==1.6.1 onnxruntime==1.32.0
+    peers/bin/pip install onnxruntime==1.32.0 cvzone==1.6.1 \\
+        asl-alpnum-recognizer==0.6 signspell==2.0.1
     peers/bin/python -m tools.measure_peers signspell --photos DIR --films DIR
 
-So for asl-alpnum, too. smart-gestures==0.3.3 and onnxruntime==1.32.0 go into an environment of their
-own, for it wants another MediaPipe. Each program is run as it comes, finds the hand in its own way
-and reads it with its own model. It sees everything as it is, then mirrored: some want that.
+In the same way asl-alpnum. smart-gestures==0.3.3 wants another MediaPipe, and so an environment of
+its own, with onnxruntime. Each program is run as it comes: it finds the hand in its own way and
+reads it with its own model. All is shown as it is, and then mirrored.
 
 --photos reads DIR/SOURCE/LETTER/, pictures cut around the hand. Each is enlarged, in the middle of
-a webcam's picture, and its border repeated. What is read in a hand that is not found is wrong. As
-cut pictures are hard to find a hand in, programs are measured on the landmarks, too, that this
-project finds. Digits that are signed as letters count as these letters.
+a webcam's picture, its border repeated. A hand that is not found is misread. Cut pictures are hard
+to find a hand in, so the landmarks that this project finds are given to each program, too. Digits
+that are signed as letters count as these.
 
---films reads DIR/labels.csv (file, text, seconds): `|` stands between texts that are both right, and
-the text is empty where nobody spells. Films are shown at 30 frames a second.
+--films reads DIR/labels.csv (file, text, seconds): `|` stands between texts that are both right,
+and the text is empty where nobody spells. Films are shown at 30 frames a second.
 """
 
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
@@ -40,7 +41,9 @@ WIDTH, HEIGHT, FPS = 640, 480, 30  # of a webcam
 # Pixels of a photograph's side. MediaPipe finds most hands, and most landmarks are read rightly, in
 # photographs of sources that this project was trained on.
 SIDE, LANDMARKS_SIDE = 192, 384
-AGREE = 10  # frames, signspell's own rule: a letter is added if so many agree, and it isn't the last
+AGREE = (
+    10  # frames, signspell's own rule: a letter is added if so many agree, and it isn't the last
+)
 ALIKE = {"0": "O", "2": "V", "6": "W", "9": "F"}  # digits that are signed as letters
 
 
@@ -146,6 +149,12 @@ PEERS = {
 }
 
 
+def name_letter(answer):
+    """Return the letter that a program's answer stands for, or what else it says."""
+    answer = (answer or "").upper()
+    return ALIKE.get(answer, answer)
+
+
 def open_peer(name, are_stills):
     """Return a program. Raises UserError where it is not installed."""
     try:
@@ -193,25 +202,22 @@ def look_through(finder, peer, picture, is_mirrored):
     return peer.read_landmarks(points), True
 
 
-def measure_photos(reader, folder):
-    """Print the share of photographs that are read rightly.
+def measure_photos(read, folder):
+    """Print the share of photographs that are read rightly, and of those whose hand was found.
 
-    reader: picture -> what is read and whether a hand was found
+    read: picture -> what is read in it, and whether a hand was found
     """
     sources = defaultdict(list)
     for path, letter in list_letters(folder, ALPHABET, "*/*/"):
-        answer, has_hand = reader(cv2.imread(str(path)))
-        answer = (answer or "").upper()
-        is_right = has_hand and ALIKE.get(answer, answer) == letter
+        answer, has_hand = read(cv2.imread(str(path)))
+        is_right = has_hand and name_letter(answer) == letter
         sources[path.parts[-3]].append((is_right, has_hand))
     if not sources:
-        raise UserError(f"{printable(folder)}: no pictures in DIR/SOURCE/LETTER/")
+        raise UserError(f"{printable(folder)}: no pictures in SOURCE/LETTER/")
     shares = np.array([np.mean(pairs, axis=0) for pairs in sources.values()])
-    right, found = shares.mean(axis=0)
-    of_found = np.sum([np.sum(p, axis=0) for p in sources.values()], axis=0)
-    print(f"mean {right:.1%}, lowest {shares[:, 0].min():.1%}; hands found {found:.1%}; ", end="")
-    print(f"of these read {of_found[0] / max(1, of_found[1]):.1%}")
-    print(*(f"{name} {share:.1%}" for name, (share, _) in zip(sources, shares, strict=True)))
+    rights, hands = np.concatenate(list(sources.values())).sum(axis=0)
+    print(f"mean {shares[:, 0].mean():.1%}, lowest {shares[:, 0].min():.1%}; ", end="")
+    print(f"hands found {hands}, of these read {rights / max(1, hands):.1%}")
 
 
 # ---------------------------------------------------------------- films
@@ -223,11 +229,9 @@ def spell(peer, frames):
     text, last, run_length, hands = "", None, 0, []
     for frame in frames:
         answer, is_sure, has_hand = peer.read(frame)
-        answer = (answer or "").upper()
         run_length, last = run_length + 1 if answer == last else 1, answer
-        letter = ALIKE.get(answer, answer)
-        if run_length >= AGREE and is_sure and letter != text[-1:]:
-            text += letter
+        if run_length >= AGREE and is_sure and name_letter(answer) != text[-1:]:
+            text += name_letter(answer)
         hands.append(has_hand)
     return text, np.mean(hands)
 
@@ -282,10 +286,11 @@ def main(argv=None):
         way = "mirrored" if is_mirrored else "as it is"
         if args.photos:
             peer = open_peer(args.peer, are_stills=True)
-            print(f"photographs, {way}, its own finder: ", end="")
-            measure_photos(lambda picture: look(peer, picture, is_mirrored), args.photos)
-            print(f"photographs, {way}, our landmarks: ", end="")
-            measure_photos(partial(look_through, finder, peer), args.photos)
+            print(f"photographs, {way}, the hand found by itself: ", end="")
+            measure_photos(partial(look, peer, is_mirrored=is_mirrored), args.photos)
+            print(f"photographs, {way}, the hand found by this project: ", end="")
+            own = partial(look_through, finder, peer, is_mirrored=is_mirrored)
+            measure_photos(own, args.photos)
         if args.films:
             print(f"films, {way}")
             measure_films(open_peer(args.peer, are_stills=False), args.films, is_mirrored)
