@@ -14,7 +14,7 @@ from tools.measure_peers import FPS, HEIGHT, WIDTH, look_through, show, spell
 
 
 class Grey:
-    """Reads the brightest pixel: 1 is A, 2 the digit V is signed as, 3 a gesture, 0 no hand."""
+    """Reads the brightest pixel: a letter, a digit, a word, and no hand where all is black."""
 
     SAID = (None, "a", "2", "space")
 
@@ -134,6 +134,25 @@ def test_smart_gestures_gets_shares_of_the_picture(monkeypatch):
     assert given == [[{"x": 0.5, "y": 0.25, "z": 0.125}] * 21]
     found.multi_hand_landmarks = None
     assert peer.read(np.zeros((HEIGHT, WIDTH, 3), np.uint8)) == (None, False, False)
+
+
+@pytest.mark.parametrize(("are_stills", "has_hand", "times"), [(1, 1, 30), (1, 0, 1), (0, 1, 1)])
+def test_signspell_sees_a_photograph_as_often_as_it_wants_frames(
+    are_stills, has_hand, times, monkeypatch
+):
+    class Recognizer:
+        count, last_results = 0, SimpleNamespace(right_hand_landmarks=has_hand)
+
+        def predict(self, frame):
+            self.count += 1
+            return (None, 0, None) if self.count < 30 else ("B", 0.9, np.eye(26)[1])
+
+    package = SimpleNamespace(Recognizer=Recognizer, SEQUENCE_LENGTH=30)
+    monkeypatch.setitem(sys.modules, "asl_alphabet", package)
+    peer = measure_peers.open_peer("signspell", are_stills)
+    read = peer.read(np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+    assert peer.program.count == times
+    assert read == (("B", True, True) if times == 30 else (None, False, bool(has_hand)))
 
 
 def test_a_missing_package_is_told():

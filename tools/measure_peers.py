@@ -109,7 +109,7 @@ class AslAlpnum:
         return answer, len(answer) == 1, has_hand
 
     def read_landmarks(self, points):
-        odds = self.program.model(points.astype(int).reshape(1, -1)).numpy()
+        odds = self.program.model.predict(points.astype(int).reshape(1, -1), verbose=0)
         return self.program.labels.get(int(odds.argmax()))
 
 
@@ -127,15 +127,17 @@ class Signspell:
         self.program._sequence.clear()
 
     def read(self, frame):
-        for _ in range(self.times):
+        for time in range(self.times):
             letter, _, odds = self.program.predict(frame)
-        has_hand = bool(self.program.last_results.right_hand_landmarks)
+            has_hand = bool(self.program.last_results.right_hand_landmarks)
+            if time == 0 and self.times > 1 and not has_hand:
+                return None, False, False  # the same photograph again would show none, either
         return self.name(odds), letter is not None, has_hand
 
     def read_landmarks(self, points):
         frame = (points / [WIDTH, HEIGHT, WIDTH]).reshape(1, 1, -1)
-        odds = self.program._model(frame.repeat(self.length, axis=1)).numpy()[0]
-        return self.name(odds)
+        odds = self.program._model.predict(frame.repeat(self.length, axis=1), verbose=0)
+        return self.name(odds[0])
 
     def name(self, odds):
         return None if odds is None else chr(ord("A") + int(odds.argmax()))
