@@ -21,7 +21,6 @@ and the text is empty where nobody spells. Films are shown at 30 frames a second
 import plumbing.startup  # noqa: F401  # sets the environment before any library loads
 
 # isort: split
-import argparse
 import csv
 from collections import defaultdict
 from functools import partial
@@ -34,7 +33,7 @@ from camera.hand import HandFinder
 from camera.letter_folders import list_letters
 from camera.model import ALPHABET
 from plumbing.faults import UserError, printable, run
-from plumbing.flags import nonempty
+from plumbing.flags import Parser, nonempty
 from tools.edit_distance import edits
 
 WIDTH, HEIGHT, FPS = 640, 480, 30  # of a webcam
@@ -273,7 +272,7 @@ def measure_films(peer, folder, is_mirrored):
 
 
 def parse_args(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("peer", choices=PEERS, help="the program")
     add("--photos", type=nonempty, metavar="DIR", help="photographs, in DIR/SOURCE/LETTER/")
