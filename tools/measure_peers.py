@@ -40,9 +40,7 @@ WIDTH, HEIGHT, FPS = 640, 480, 30  # of a webcam
 # Pixels of a photograph's side. MediaPipe finds most hands, and most landmarks are read rightly, in
 # photographs of sources that this project was trained on.
 SIDE, LANDMARKS_SIDE = 192, 384
-AGREE = (
-    10  # frames, signspell's own rule: a letter is added if so many agree, and it isn't the last
-)
+AGREE = 10  # frames: signspell adds a letter that so many agree on, unless it is the last one
 ALIKE = {"0": "O", "2": "V", "6": "W", "9": "F"}  # digits that are signed as letters
 
 
