@@ -42,7 +42,7 @@ from step_6_camera import classify
 
 MODEL, PICTURE = "signlanguage.onnx", "confusion.png"
 BATCH_SIZE = 512  # images; with the tutorial's 32 each takes a quarter longer
-PART = 32  # images that ONNX Runtime reads at once: more leave a core's cache
+PART = 32  # images that a core reads at once: many more do not fit its cache
 OPSET = 14  # the version of ONNX's operators, of 2021, so that old runtimes take it
 
 
